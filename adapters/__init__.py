@@ -1,0 +1,1 @@
+"""One package per ticketing platform, the same files in each."""

@@ -1,0 +1,175 @@
+"""What the core asks of adapters, classifiers and the clock: protocols, and nothing that acts."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Protocol, Self, runtime_checkable
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+from connector.model import (
+    Aspect,
+    Cursor,
+    Delivery,
+    FieldInfo,
+    FieldUpdate,
+    Identity,
+    Page,
+    Reading,
+    Secret,
+    Staff,
+    Ticket,
+    TicketId,
+    TicketRef,
+)
+
+
+def _secret_name(value: str) -> str:
+    name = value.removeprefix("secret:")
+    if name == value or not name or not set(name) <= _SECRET_CHARACTERS:
+        raise PydanticCustomError(
+            "secret_in_clear",
+            "write `secret:NAME` (letters, digits, . _ -) and keep the value in the keyring",
+        )
+    return name
+
+
+_SECRET_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+
+SecretName = Annotated[str, AfterValidator(_secret_name)]
+"""An option that holds `secret:NAME` in a file and NAME afterwards; never the secret itself."""
+
+
+class Clock(Protocol):
+    """The one seam to time."""
+
+    def now(self) -> datetime:
+        """Give the time of day, aware, UTC."""
+
+    def monotonic(self) -> float:
+        """Give seconds that never run backwards; only differences mean something."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, or return sooner when the daemon is stopping."""
+
+
+class Adapter(Protocol):
+    """A desk, spoken to in its own language and answered in ours.
+
+    An adapter translates: it decides nothing, retries nothing and logs no ticket text. Any method
+    that calls the desk raises `Retry`, `Unauthorized` or `Rejected`. All methods may be called
+    from several threads at once.
+    """
+
+    def __enter__(self) -> Self:
+        """Give the adapter itself; nothing is sent to the desk yet."""
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Let go of connections."""
+
+    def check(self) -> Identity:
+        """Tell who the desk says we are; raises `Unauthorized`."""
+
+    def describe_fields(self) -> Sequence[FieldInfo]:
+        """List every field that a tenant may map, system fields included."""
+
+    def changed_since(self, cursor: Cursor | None) -> Iterator[Page[TicketRef]]:
+        """Yield what changed after `cursor`, lossless and resumable from any page's cursor.
+
+        `None` starts at the present. The iteration ends with a page that is `last`. A ticket may
+        appear more than once; none may be missing.
+        """
+
+    def fetch(self, ids: Sequence[TicketId]) -> Sequence[Ticket]:
+        """Read tickets as they are now, in any order; ids that no longer exist are left out."""
+
+    def parse_webhook(self, body: bytes, headers: Mapping[str, str]) -> Delivery:
+        """Verify the signature over the raw body, then read it; header names are lower-case.
+
+        Raises `Forged` before anything of the body is parsed, `Unreadable` after.
+        """
+
+    def write(self, ticket: Ticket, updates: Sequence[FieldUpdate]) -> Ticket:
+        """Set the values and give the ticket as it stands afterwards.
+
+        Conditional on `ticket.revision`: raises `Conflict` and writes nothing when the ticket
+        has changed since. Raises `Gone`, and `Rejected` also when the desk answered "yes" but
+        ignored a field. Never writes a message that the requester can see.
+        """
+
+    def history(self, since: datetime) -> Iterator[Page[Ticket]]:
+        """Yield tickets resolved after `since`, with the text as first filed and final values."""
+
+
+@runtime_checkable
+class ListsStaff(Protocol):
+    """The power of an adapter to tell who works on a desk."""
+
+    def staff(self) -> Staff:
+        """List assignment groups and agents."""
+
+
+class Classifier(Protocol):
+    """Texts in, readings out, for one tenant's labels."""
+
+    def predict(self, texts: Sequence[str]) -> Sequence[Reading]:
+        """Read each text once and answer every aspect; results are in the order of the texts.
+
+        May be called from several threads at once. Never raises because of a text: what cannot
+        be read is abstained on.
+        """
+
+
+Labels = Mapping[Aspect, Mapping[str, Sequence[str]]]
+"""Per aspect, each label and the texts that describe it."""
+
+
+class Engine(Protocol):
+    """A loaded bundle, shared by all tenants."""
+
+    @property
+    def bundle(self) -> str:
+        """Name the bundle and its version, as `name@version`."""
+
+    def labels(self, aspect: Aspect) -> Sequence[str]:
+        """List the labels that the bundle answers with when a tenant names none of its own."""
+
+    def classifier(self, labels: Labels) -> Classifier:
+        """Give a classifier for a tenant's own labels; aspects left out use the bundle's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What an adapter may use of the world: its secrets by name, resolved late, and the clock."""
+
+    secret: Callable[[str], Secret]
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """An adapter's entry in the group `triaged.adapters`.
+
+    `options` is the pydantic model of the tenant file's `desk:` section. `connect` makes an
+    adapter from valid options. `sandbox` serves a local desk that speaks the platform's API on
+    (host, port) until it is stopped, and calls back with the port once it listens.
+    """
+
+    name: str
+    options: type[Any]
+    connect: Callable[[Any, Surroundings], Adapter]
+    sandbox: Callable[[str, int, Callable[[int], None]], None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelKind:
+    """A model package's entry in the group `triaged.classifiers`.
+
+    `load` opens a bundle folder (`None`: the shipped one) for a number of threads and raises
+    `BadBundle`. `verify` checks a bundle without loading it and gives its `name@version`.
+    """
+
+    name: str
+    load: Callable[[str | None, int], Engine]
+    verify: Callable[[str | None], str]
