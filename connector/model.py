@@ -221,6 +221,37 @@ class FieldUpdate:
     replaces: FieldValue = None
 
 
+class Action(StrEnum):
+    """What was decided for an aspect of a ticket."""
+
+    WRITE = "write"
+    SUGGEST = "suggest"
+    RECORD = "record"
+    """In shadow mode: kept in the ledger, not shown on the desk."""
+    ABSTAIN = "abstain"
+    EQUAL = "equal"
+    """The desk already holds the value."""
+    PERSON = "person"
+    """A person set, changed or removed the value, and it stays that way."""
+    NO_OPTION = "no_option"
+    """The desk's field does not know the value; options are never invented."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A prediction, what was decided about it, and why, in one sentence for agents.
+
+    `slot` names the place that the aspect may fill: a field's id, or `tags:ASPECT`. `update` is
+    there exactly when something is to be set on the desk.
+    """
+
+    prediction: Prediction
+    action: Action
+    slot: str
+    reason: str
+    update: FieldUpdate | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Secret:
     """A credential that no log, repr or traceback shows; `reveal` gives the text."""

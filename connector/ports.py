@@ -25,6 +25,12 @@ from connector.model import (
 )
 
 
+class SecretRef(str):
+    """The name of a secret, told apart from other text so that a check can look it up."""
+
+    __slots__ = ()
+
+
 def _secret_name(value: str) -> str:
     name = value.removeprefix("secret:")
     if name == value or not name or not set(name) <= _SECRET_CHARACTERS:
@@ -32,7 +38,7 @@ def _secret_name(value: str) -> str:
             "secret_in_clear",
             "write `secret:NAME` (letters, digits, . _ -) and keep the value in the keyring",
         )
-    return name
+    return SecretRef(name)
 
 
 _SECRET_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")

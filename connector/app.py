@@ -1,0 +1,237 @@
+"""The one place that wires a daemon together, starts it and lets it end."""
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from threading import Event
+from time import monotonic
+from typing import Self
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from connector import registry, secrets
+from connector.clock import SystemClock
+from connector.desk import Desk, connect, staff_of
+from connector.errors import TriagedError
+from connector.metrics import Metrics
+from connector.model import Aspect, TenantId
+from connector.pipeline import learn
+from connector.poll import Poller
+from connector.ports import Adapter, Engine, Surroundings
+from connector.roster import Roster
+from connector.settings import Configuration, Models, TenantSettings
+from connector.store import Store
+from connector.web import api
+from connector.web.server import WebServer
+from connector.webhook import WebhookIntake
+from connector.worker import Bell, Worker
+
+DRAIN = 30.0
+"""Seconds that a stop waits for tickets in hand; systemd waits 90 before it kills."""
+
+HISTORY = timedelta(days=30)
+"""How far back resolved tickets are read, once, to suggest assignees by."""
+
+HOUSEKEEPING = timedelta(hours=1)
+
+WORKERS = 4
+"""Threads that carry tickets: they wait for desks most of the time."""
+
+_log = structlog.get_logger()
+
+
+def load_engine(models: Models) -> Engine:
+    """Load the configured bundle; raises `BadBundle`."""
+    directory = str(models.directory) if models.directory else None
+    return registry.model_kind().load(directory, thread_count(models))
+
+
+def thread_count(models: Models) -> int:
+    """Give the texts that are read at the same time; `auto` leaves one core to the host."""
+    if models.threads == "auto":
+        return max(1, len(os.sched_getaffinity(0)) - 1)
+    return models.threads
+
+
+def adapter_for(tenant: TenantSettings, surroundings: Surroundings) -> Adapter:
+    """Make the adapter of a tenant's platform; nothing is sent to the desk yet."""
+    platform = registry.platforms()[tenant.desk.platform]
+    return platform.connect(tenant.desk, surroundings)
+
+
+class Daemon:
+    """A running triaged: `with Daemon(configuration) as daemon: daemon.wait()`."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._settings = {tenant.id: tenant for tenant in configuration.tenants}
+        self._configuration = configuration
+        self._stopping = Event()
+        self._clock = SystemClock(self._stopping)
+        self._bell = Bell()
+        self._metrics = Metrics()
+        self._resources = ExitStack()
+        self._roster = Roster(tuple(self._settings), self._clock)
+        self._started = monotonic()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as resources:
+            self._start(resources)
+            self._resources = resources.pop_all()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+        self._resources.close()
+
+    @property
+    def address(self) -> str:
+        """Give the address that the daemon serves at."""
+        return f"http://{self._web.host}:{self._web.port}"
+
+    def wait(self) -> None:
+        """Return once the daemon was told to stop, by `stop`, SIGTERM or SIGINT."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop())
+        self._stopping.wait()
+
+    def stop(self) -> None:
+        """Ask every part to end; `__exit__` waits for them."""
+        self._stopping.set()
+
+    def _start(self, resources: ExitStack) -> None:
+        directory = self._configuration.daemon.state
+        self._store = resources.enter_context(Store(directory, self._clock))
+        recovered = self._store.inbox.recover()
+        self._engine = load_engine(self._configuration.daemon.models)
+        surroundings = Surroundings(secret=secrets.resolver(), clock=self._clock)
+        self._adapters = {
+            name: resources.enter_context(adapter_for(tenant, surroundings))
+            for name, tenant in self._settings.items()
+        }
+        self._poller = Poller(
+            store=self._store,
+            roster=self._roster,
+            metrics=self._metrics,
+            stopping=self._stopping,
+            wake=self._bell.ring,
+        )
+        self._start_workers(resources)
+        self._start_web(resources)
+        self._start_scheduler(resources)
+        self._metrics.ready(is_ready=True)
+        _log.info(
+            "ready",
+            address=self.address,
+            tenants=len(self._settings),
+            bundle=self._engine.bundle,
+            recovered=recovered,
+            seconds=round(monotonic() - self._started, 2),
+        )
+
+    def _start_workers(self, resources: ExitStack) -> None:
+        workers = [
+            Worker(
+                store=self._store,
+                roster=self._roster,
+                clock=self._clock,
+                bell=self._bell,
+                metrics=self._metrics,
+            )
+            for _ in range(min(WORKERS, len(self._settings)))
+        ]
+        for worker in workers:
+            worker.start()
+            resources.callback(worker.join, DRAIN)
+        for worker in workers:
+            resources.callback(worker.stop)
+
+    def _start_web(self, resources: ExitStack) -> None:
+        intake = WebhookIntake(
+            adapters=self._adapters,
+            store=self._store,
+            clock=self._clock,
+            metrics=self._metrics,
+            wake=self._bell.ring,
+        )
+        web = self._configuration.daemon.web
+        self._web = WebServer(api.create(intake, self._metrics, self._unready), web.host, web.port)
+        self._web.start()
+        resources.callback(self._web.stop, DRAIN)
+
+    def _start_scheduler(self, resources: ExitStack) -> None:
+        self._scheduler = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(max(4, min(16, len(self._settings))))},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            timezone=UTC,
+        )
+        self._scheduler.start()
+        resources.callback(self._scheduler.shutdown)
+        for tenant in self._settings:
+            self._soon(partial(self._connect, tenant), 0.0)
+        self._scheduler.add_job(
+            self._keep_house, "interval", seconds=HOUSEKEEPING.total_seconds(), id="housekeeping"
+        )
+
+    def _soon(self, action: Callable[[], None], seconds: float) -> None:
+        at = datetime.now(UTC) + timedelta(seconds=seconds)
+        self._scheduler.add_job(action, "date", run_date=at)
+
+    def _connect(self, tenant: TenantId) -> None:
+        """Connect a tenant's desk, or try again later: one desk that is down stops nobody."""
+        settings = self._settings[tenant]
+        try:
+            desk = connect(settings, self._adapters[tenant], self._engine)
+            self._learn_history(desk)
+        except TriagedError as error:
+            pause = self._roster.failed(tenant, error)
+            if tenant not in self._roster.stopped():
+                self._soon(partial(self._connect, tenant), pause)
+            return
+        self._roster.admit(desk)
+        self._roster.worked(tenant)
+        for warning in desk.identity.warnings:
+            _log.warning("desk_warning", tenant=tenant, warning=warning)
+        _log.info("tenant_connected", tenant=tenant, account=desk.identity.account)
+        self._bell.ring()
+        self._scheduler.add_job(
+            self._poller.look,
+            "interval",
+            args=[tenant],
+            id=f"poll {tenant}",
+            seconds=settings.intake.poll.total_seconds(),
+            jitter=settings.intake.poll.total_seconds() * 0.1,
+            next_run_time=datetime.now(UTC),
+        )
+
+    def _learn_history(self, desk: Desk) -> None:
+        """Read resolved tickets once, so that the first suggestions have something to go by."""
+        suggests = any(rule.aspect is Aspect.ASSIGNEE for rule in desk.rules)
+        if not suggests or self._store.cases.resolved(desk.tenant):
+            return
+        learnt = 0
+        for page in desk.adapter.history(self._clock.now() - HISTORY):
+            learn(desk, self._store, page.items)
+            learnt += len(page.items)
+            if self._stopping.is_set():
+                return
+        _log.info("history_learnt", tenant=desk.tenant, tickets=learnt)
+
+    def _keep_house(self) -> None:
+        self._store.inbox.forget_deliveries()
+        for tenant in self._roster.connected():
+            desk = self._roster.desk(tenant)
+            if desk is None:
+                continue
+            try:
+                self._roster.admit(replace(desk, staff=staff_of(desk.adapter)))
+            except TriagedError as error:
+                self._roster.failed(tenant, error)
+
+    def _unready(self) -> str:
+        return "stopping" if self._stopping.is_set() else ""

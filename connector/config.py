@@ -1,0 +1,198 @@
+"""YAML into frozen settings: every error at once, each with its place and a remedy."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from connector import yamlfile
+from connector.errors import ConfigError
+from connector.model import TAGS, Aspect, Mode
+from connector.ports import Platform
+from connector.settings import Configuration, DaemonSettings, TenantSettings
+from connector.yamlfile import YamlFile
+
+DEFAULT_PATH = Path("/etc/triaged/triaged.yaml")
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def load(path: Path, platforms: Mapping[str, Platform]) -> Configuration:
+    """Read `path` and every tenant file that it names; raises `ConfigError` with all problems."""
+    problems: list[str] = []
+    daemon_file = yamlfile.read(path)
+    daemon = _valid(DaemonSettings, daemon_file, problems)
+    if daemon is None:
+        raise ConfigError(problems)
+    pattern = Path(daemon.tenants)
+    base = Path(pattern.anchor) if pattern.is_absolute() else path.parent
+    relative = str(pattern.relative_to(pattern.anchor))
+    files = sorted(found for found in base.glob(relative) if found.is_file())
+    if not files:
+        place = daemon_file.at(["tenants"])
+        problems.append(
+            f"{place}: tenants: no file matches {daemon.tenants!r}; copy an example there"
+        )
+    read = [(file, _tenant(file, platforms, problems)) for file in files]
+    tenants = [tenant for _, tenant in read if tenant is not None]
+    problems.extend(_twins(read))
+    if problems:
+        raise ConfigError(problems)
+    state = daemon.state if daemon.state.is_absolute() else path.parent / daemon.state
+    return Configuration(daemon=daemon.model_copy(update={"state": state}), tenants=tuple(tenants))
+
+
+def _tenant(
+    path: Path, platforms: Mapping[str, Platform], problems: list[str]
+) -> TenantSettings | None:
+    try:
+        file = yamlfile.read(path)
+    except ConfigError as error:
+        problems.extend(error.problems)
+        return None
+    tenant = _valid(TenantSettings, file, problems)
+    desk = _desk(file, platforms, problems)
+    if tenant is None or desk is None:
+        return None
+    problems.extend(_contradictions(tenant, file))
+    return tenant.model_copy(update={"desk": desk})
+
+
+def _desk(
+    file: YamlFile, platforms: Mapping[str, Platform], problems: list[str]
+) -> BaseModel | None:
+    """Validate the `desk:` section with its own platform's options."""
+    section = file.data.get("desk")
+    if not isinstance(section, Mapping):
+        if section is not None:
+            problems.append(f"{file.at(['desk'])}: desk: must be `key: value` lines")
+        return None
+    name = section.get("platform")
+    platform = platforms.get(str(name))
+    if platform is None:
+        known = ", ".join(sorted(platforms))
+        hint = _did_you_mean(str(name), platforms)
+        found = "is missing" if name is None else f"{name!r} is not an installed platform"
+        problems.append(
+            f"{file.at(['desk', 'platform'])}: desk.platform: {found}{hint}; known: {known}"
+        )
+        return None
+    values = dict(section)
+    secret = _webhook_secret(file.data)
+    if secret is not None and "webhook_secret" not in platform.options.model_fields:
+        place = file.at(["intake", "webhook"], key=True)
+        problems.append(f"{place}: intake.webhook: {name} takes no webhooks; remove it and poll")
+    elif secret is not None:
+        values["webhook_secret"] = secret
+    return _valid(platform.options, YamlFile(file.path, file.data), problems, values, ("desk",))
+
+
+def _webhook_secret(data: Mapping[str, Any]) -> str | None:
+    """An adapter verifies its own webhooks, so the secret that intake names goes to the desk."""
+    intake = data.get("intake")
+    webhook = intake.get("webhook") if isinstance(intake, Mapping) else None
+    secret = webhook.get("secret") if isinstance(webhook, Mapping) else None
+    return secret if isinstance(secret, str) and secret.startswith("secret:") else None
+
+
+def _valid(
+    model: type[ModelT],
+    file: YamlFile,
+    problems: list[str],
+    values: Mapping[str, Any] | None = None,
+    prefix: tuple[str, ...] = (),
+) -> ModelT | None:
+    try:
+        return model.model_validate(file.data if values is None else values)
+    except ValidationError as invalid:
+        problems.extend(_problem(model, file, error, prefix) for error in invalid.errors())
+        return None
+
+
+def _problem(
+    model: type[BaseModel], file: YamlFile, error: ErrorDetails, prefix: tuple[str, ...]
+) -> str:
+    location = (*prefix, *error["loc"])
+    unknown = error["type"] == "extra_forbidden"
+    place = file.at(location, key=unknown)
+    path = ".".join(str(part) for part in location if not str(part).startswith("literal["))
+    if unknown:
+        names = _fields_at(model, error["loc"][:-1])
+        hint = _did_you_mean(str(error["loc"][-1]), names)
+        return f"{place}: {path}: unknown key{hint}; known: {', '.join(sorted(names))}"
+    if error["type"] == "missing":
+        return f"{place}: {path}: is required"
+    return f"{place}: {path}: {_lower_first(error['msg'])}{_got(error)}"
+
+
+def _got(error: ErrorDetails) -> str:
+    """Show a wrong value, but never one that may be a secret in clear."""
+    value = error["input"]
+    if error["type"] == "secret_in_clear" or not isinstance(value, str | int | float | bool):
+        return ""
+    return f" (found {value!r})"
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+    """List the keys that a section knows, following the location through nested sections."""
+    for part in location:
+        info = model.model_fields.get(str(part))
+        nested = list(_models_in(info.annotation if info else None))
+        if nested:
+            model = nested[0]
+    return [name for name in model.model_fields if name != "webhook_secret"]
+
+
+def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
+    kinds = getattr(annotation, "__args__", (annotation,))
+    return (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    close = get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    return f", did you mean {close[0]!r}?" if close else ""
+
+
+def _contradictions(tenant: TenantSettings, file: YamlFile) -> Iterator[str]:
+    """Yield what is valid key by key and cannot be meant as a whole."""
+    active = dict(tenant.aspects.active())
+    if not active:
+        place = file.at(["aspects"], key=True)
+        yield f"{place}: aspects: every aspect is off; turn one on, `mode: shadow` writes nothing"
+    taken: dict[str, Aspect] = {}
+    for aspect, settings in active.items():
+        path = f"aspects.{aspect}"
+        labels = file.at(["aspects", aspect, "labels"], key=True)
+        if settings.labels and aspect is not Aspect.CATEGORY:
+            yield (
+                f"{labels}: {path}.labels: only a category has labels of your own;"
+                " use `values` to rename what is written"
+            )
+        elif len(settings.labels) == 1:
+            yield f"{labels}: {path}.labels: one label leaves no choice; name at least two"
+        if settings.mode is not Mode.AUTO or settings.field == TAGS:
+            continue
+        other = taken.setdefault(settings.field, aspect)
+        if other is not aspect:
+            yield (
+                f"{file.at(['aspects', aspect, 'field'])}: {path}.field: {settings.field!r} is"
+                f" already written by {other}; give each aspect a field of its own"
+            )
+
+
+def _twins(read: Sequence[tuple[Path, TenantSettings | None]]) -> Iterator[str]:
+    """Yield a problem for each tenant name that a second file claims."""
+    owners: dict[str, Path] = {}
+    for path, tenant in read:
+        if tenant is None:
+            continue
+        owner = owners.setdefault(tenant.tenant, path)
+        if owner is not path:
+            yield f"{path}:1:1: tenant: {tenant.tenant!r} is already the name of {owner}"

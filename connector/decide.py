@@ -1,0 +1,150 @@
+"""Predictions and a tenant's rules become verdicts: pure, without a clock, a store or a desk."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from connector.model import (
+    TAGS,
+    Action,
+    Aspect,
+    FieldInfo,
+    FieldKind,
+    FieldUpdate,
+    FieldValue,
+    Mode,
+    Prediction,
+    Ticket,
+    Verdict,
+)
+
+TAG_PREFIX = "triaged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What a tenant wants done for one aspect."""
+
+    aspect: Aspect
+    field: FieldInfo
+    mode: Mode
+    precision: float = 0.0
+    values: Mapping[str, str]
+    treat_as_empty: frozenset[str] = frozenset()
+
+    @property
+    def by_tag(self) -> bool:
+        """Whether the answer is shown as a tag instead of in the field."""
+        return self.mode is Mode.SUGGEST or self.field.id == TAGS
+
+    @property
+    def slot(self) -> str:
+        """Name the place that the aspect fills: each aspect has its own tag."""
+        return f"{TAGS}:{self.aspect}" if self.by_tag else self.field.id
+
+
+def decide(
+    ticket: Ticket,
+    predictions: Sequence[Prediction],
+    rules: Sequence[Rule],
+    ours: Mapping[str, FieldValue],
+) -> tuple[Verdict, ...]:
+    """Give one verdict per rule; `ours` holds the value that we last wrote in each slot.
+
+    A value that is on the ticket and is not ours was set by a person, and a value of ours that
+    is no longer there was removed by one: both stay as they are.
+    """
+    answers = {prediction.aspect: prediction for prediction in predictions}
+    return tuple(
+        _verdict(ticket, answers[rule.aspect], rule, ours)
+        for rule in rules
+        if rule.aspect in answers
+    )
+
+
+def standing(ticket: Ticket, update: FieldUpdate) -> bool:
+    """Tell whether the ticket holds the update's value."""
+    if update.field == TAGS:
+        return update.value in ticket.tags
+    return _plain(ticket.fields.get(update.field)) == _plain(update.value)
+
+
+def still_wanted(ticket: Ticket, verdicts: Sequence[Verdict]) -> Iterator[FieldUpdate]:
+    """Yield the updates of a plan that the ticket, read again, neither holds nor contradicts."""
+    for verdict in verdicts:
+        update = verdict.update
+        if update is None or standing(ticket, update):
+            continue
+        if update.field == TAGS or _plain(ticket.fields.get(update.field)) == _plain(
+            update.replaces
+        ):
+            yield update
+
+
+def _verdict(
+    ticket: Ticket, prediction: Prediction, rule: Rule, ours: Mapping[str, FieldValue]
+) -> Verdict:
+    def verdict(action: Action, reason: str, update: FieldUpdate | None = None) -> Verdict:
+        return Verdict(
+            prediction=prediction, action=action, slot=rule.slot, reason=reason, update=update
+        )
+
+    if prediction.label is None:
+        return verdict(Action.ABSTAIN, prediction.reason or "the model is not sure enough")
+    if prediction.confidence < rule.precision:
+        asked = f"{prediction.confidence:.2f} is below the asked {rule.precision:.2f}"
+        return verdict(Action.ABSTAIN, f"confidence {asked}")
+    if rule.mode is Mode.SHADOW:
+        return verdict(Action.RECORD, prediction.reason)
+    value = _value(prediction, rule)
+    if not rule.by_tag and rule.field.options and value not in rule.field.options:
+        return verdict(Action.NO_OPTION, f"{rule.field.title} has no option {value!r}")
+    update = _update(ticket, rule, value, ours)
+    if standing(ticket, update):
+        return verdict(Action.EQUAL, "the desk already holds this value")
+    if _is_a_persons(ticket, rule, ours):
+        return verdict(Action.PERSON, "a person set this; it stays")
+    action = Action.SUGGEST if rule.mode is Mode.SUGGEST else Action.WRITE
+    return verdict(action, prediction.reason, update)
+
+
+def _value(prediction: Prediction, rule: Rule) -> str:
+    """Give what is written: an agent's id where the desk takes agents, else what people read."""
+    label = prediction.label or ""
+    if rule.aspect is Aspect.ASSIGNEE and rule.field.kind is not FieldKind.AGENT:
+        label = prediction.display or label
+    return rule.values.get(label, label)
+
+
+def _update(ticket: Ticket, rule: Rule, value: str, ours: Mapping[str, FieldValue]) -> FieldUpdate:
+    if rule.by_tag:
+        tag = f"{TAG_PREFIX}_{rule.aspect}_{_slug(value)}"
+        earlier = ours.get(rule.slot)
+        replaces = earlier if earlier != tag and earlier in ticket.tags else None
+        return FieldUpdate(aspect=rule.aspect, field=TAGS, value=tag, replaces=replaces)
+    return FieldUpdate(
+        aspect=rule.aspect,
+        field=rule.field.id,
+        value=value,
+        replaces=ticket.fields.get(rule.field.id),
+    )
+
+
+def _is_a_persons(ticket: Ticket, rule: Rule, ours: Mapping[str, FieldValue]) -> bool:
+    if rule.by_tag:
+        earlier = ours.get(rule.slot)
+        return earlier is not None and earlier not in ticket.tags
+    present = _plain(ticket.fields.get(rule.field.id))
+    if rule.slot in ours:
+        return present != _plain(ours[rule.slot])
+    return present is not None and present not in rule.treat_as_empty
+
+
+def _plain(value: FieldValue) -> FieldValue:
+    """Unset in all its spellings is one value."""
+    return None if value in {"", ()} else value
+
+
+def _slug(text: str) -> str:
+    """Write a value with the characters that every desk allows in a tag."""
+    return re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_") or "unnamed"

@@ -1,0 +1,129 @@
+"""One tenant's desk, connected: its adapter, its classifier, and rules that its fields can meet."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from connector.decide import Rule
+from connector.errors import ConfigError
+from connector.model import (
+    TAGS,
+    Aspect,
+    FieldInfo,
+    FieldKind,
+    Identity,
+    Mode,
+    Staff,
+    TenantId,
+)
+from connector.ports import Adapter, Classifier, Engine, ListsStaff
+from connector.settings import AspectSettings, TenantSettings
+
+_WRITABLE = {FieldKind.TEXT, FieldKind.CHOICE, FieldKind.AGENT, FieldKind.TAGS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """All that the path of a ticket needs to know about its tenant."""
+
+    tenant: TenantId
+    adapter: Adapter
+    classifier: Classifier
+    bundle: str
+    identity: Identity
+    rules: tuple[Rule, ...]
+    staff: Staff
+
+
+def connect(settings: TenantSettings, adapter: Adapter, engine: Engine) -> Desk:
+    """Ask the desk who we are and whether it has every mapped field.
+
+    Raises `ConfigError` with all that is wrong at once, `Unauthorized`, or `Retry`.
+    """
+    identity = adapter.check()
+    fields = adapter.describe_fields()
+    labels = {
+        aspect: tuple(chosen.labels) or tuple(engine.labels(aspect))
+        for aspect, chosen in settings.aspects.active()
+    }
+    problems = list(_problems(settings, fields, labels))
+    if problems:
+        raise ConfigError(problems)
+    return Desk(
+        tenant=settings.id,
+        adapter=adapter,
+        classifier=engine.classifier(
+            {aspect: chosen.labels for aspect, chosen in settings.aspects.active() if chosen.labels}
+        ),
+        bundle=engine.bundle,
+        identity=identity,
+        rules=tuple(_rule(aspect, chosen, fields) for aspect, chosen in settings.aspects.active()),
+        staff=staff_of(adapter),
+    )
+
+
+def staff_of(adapter: Adapter) -> Staff:
+    """Ask who works on the desk; nobody where the platform cannot tell."""
+    return adapter.staff() if isinstance(adapter, ListsStaff) else Staff()
+
+
+def _rule(aspect: Aspect, settings: AspectSettings, fields: Sequence[FieldInfo]) -> Rule:
+    return Rule(
+        aspect=aspect,
+        field=_field(settings, fields) or FieldInfo(id=TAGS, title="tags", kind=FieldKind.TAGS),
+        mode=settings.mode,
+        precision=settings.precision,
+        values=settings.values,
+        treat_as_empty=frozenset(settings.treat_as_empty),
+    )
+
+
+def _field(settings: AspectSettings, fields: Sequence[FieldInfo]) -> FieldInfo | None:
+    return next((field for field in fields if field.id == settings.field), None)
+
+
+def _problems(
+    settings: TenantSettings,
+    fields: Sequence[FieldInfo],
+    labels: Mapping[Aspect, Sequence[str]],
+) -> Iterator[str]:
+    """Yield every reason why an aspect could not be written, before the first ticket comes."""
+    for aspect, chosen in settings.aspects.active():
+        place = f"{settings.tenant}: aspects.{aspect}"
+        field = _field(chosen, fields)
+        if field is None and chosen.field != TAGS:
+            yield f"{place}.field: {_no_such_field(chosen.field, fields)}"
+        elif field is not None and chosen.mode is Mode.AUTO:
+            yield from _unfit(place, aspect, chosen, field, labels[aspect])
+
+
+def _no_such_field(name: str, fields: Sequence[FieldInfo]) -> str:
+    titles = {field.title.casefold(): field for field in fields}
+    ids = {field.id: field for field in fields}
+    close = get_close_matches(name.casefold(), [*ids, *titles], n=1, cutoff=0.5)
+    found = ids.get(close[0]) or titles.get(close[0]) if close else None
+    hint = f", did you mean {found.id!r} ({found.title})?" if found else ""
+    return f"the desk has no field {name!r}{hint}; create it there, or map another one"
+
+
+def _unfit(
+    place: str,
+    aspect: Aspect,
+    chosen: AspectSettings,
+    field: FieldInfo,
+    labels: Sequence[str],
+) -> Iterator[str]:
+    named = f"the desk's field {field.id!r} ({field.title})"
+    if field.kind not in _WRITABLE:
+        yield f"{place}.field: {named} takes {field.kind}; map a text or drop-down field"
+        return
+    if not field.options or aspect is Aspect.ASSIGNEE:
+        return
+    missing = [
+        value for label in labels if (value := chosen.values.get(label, label)) not in field.options
+    ]
+    if missing:
+        yield (
+            f"{place}.values: {named} lacks the options {', '.join(missing)}; add them on the desk"
+            f" or rename them under `values` (it has {', '.join(field.options)})"
+        )

@@ -1,0 +1,49 @@
+"""The intake that loses nothing: reads a desk's stream of changes from the stored cursor on."""
+
+from collections.abc import Callable
+from threading import Event
+
+from connector.errors import TriagedError
+from connector.metrics import Metrics
+from connector.model import TenantId
+from connector.roster import Roster
+from connector.store import Store
+
+
+class Poller:
+    """Looks at desks when told to; every page and its cursor become durable together."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        roster: Roster,
+        metrics: Metrics,
+        stopping: Event,
+        wake: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._roster = roster
+        self._metrics = metrics
+        self._stopping = stopping
+        self._wake = wake
+
+    def look(self, tenant: TenantId) -> None:
+        """Take everything in that changed since the last look; a desk's trouble pauses its tenant.
+
+        A pause or stop in the middle loses nothing: the next look goes on from the last page.
+        """
+        desk = self._roster.desk(tenant)
+        if desk is None:
+            return
+        try:
+            for page in desk.adapter.changed_since(self._store.inbox.cursor(tenant)):
+                new = self._store.inbox.receive_page(tenant, page.items, page.cursor)
+                self._metrics.received(tenant, "poll", new)
+                if new:
+                    self._wake()
+                if self._stopping.is_set():
+                    return
+            self._roster.worked(tenant)
+        except TriagedError as error:
+            self._roster.failed(tenant, error)

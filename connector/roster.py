@@ -1,0 +1,124 @@
+"""Which tenants can be worked on now: connected, not paused, and not in another thread's hands."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+
+import structlog
+
+from connector.desk import Desk
+from connector.errors import ConfigError, Retry, TriagedError, Unauthorized
+from connector.model import TenantId
+from connector.ports import Clock
+
+FIRST_PAUSE = 2.0
+"""Seconds: the longest first pause after a failure that named no time."""
+
+LONGEST_PAUSE = 900.0
+"""Seconds: a desk that was down all night is asked again at least every quarter of an hour."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Place:
+    """A tenant's standing; only the roster touches it, under its lock."""
+
+    desk: Desk | None = None
+    busy: bool = False
+    failures: int = 0
+    resume_at: float = 0.0
+    stopped: str = ""
+
+
+class Roster:
+    """Every tenant's standing. A desk's trouble pauses its tenant and no other.
+
+    The first failure and the recovery are logged, nothing in between.
+    """
+
+    def __init__(self, tenants: Sequence[TenantId], clock: Clock) -> None:
+        self._places = {tenant: _Place() for tenant in tenants}
+        self._lock = Lock()
+        self._clock = clock
+        self._random = random.Random()  # noqa: S311 - jitter needs no secrecy
+
+    def admit(self, desk: Desk) -> None:
+        """Put a connected desk, or a newer state of it, in its tenant's place."""
+        with self._lock:
+            self._places[desk.tenant].desk = desk
+
+    def desk(self, tenant: TenantId) -> Desk | None:
+        """Give the tenant's desk when it is connected and not paused."""
+        with self._lock:
+            place = self._places[tenant]
+            return place.desk if self._is_open(place) else None
+
+    @contextmanager
+    def turn(
+        self, choose: Callable[[Sequence[TenantId]], TenantId | None]
+    ) -> Iterator[Desk | None]:
+        """Give the desk of the free tenant that `choose` picks, held for this thread alone."""
+        with self._lock:
+            free = [
+                tenant
+                for tenant, place in self._places.items()
+                if place.desk and not place.busy and self._is_open(place)
+            ]
+            chosen = choose(free) if free else None
+            place = self._places[chosen] if chosen else None
+            if place is not None:
+                place.busy = True
+        try:
+            yield place.desk if place else None
+        finally:
+            if place is not None:
+                with self._lock:
+                    place.busy = False
+
+    def failed(self, tenant: TenantId, error: TriagedError) -> float:
+        """Pause a tenant because of an error; give the seconds until it may be tried again.
+
+        `Unauthorized` and `ConfigError` last until a person acts and the daemon starts anew.
+        """
+        with self._lock:
+            place = self._places[tenant]
+            first = place.failures == 0 and not place.stopped
+            place.failures += 1
+            pause = self._pause(place.failures, error)
+            place.resume_at = max(place.resume_at, self._clock.monotonic() + pause)
+            if isinstance(error, Unauthorized | ConfigError):
+                place.stopped = str(error)
+        if first:
+            _log.warning("tenant_paused", tenant=tenant, error=str(error))
+        return pause
+
+    def worked(self, tenant: TenantId) -> None:
+        """Note that the tenant's desk answered."""
+        with self._lock:
+            place = self._places[tenant]
+            recovered = place.failures > 0
+            place.failures = 0
+        if recovered:
+            _log.info("tenant_recovered", tenant=tenant)
+
+    def stopped(self) -> Mapping[TenantId, str]:
+        """Give the tenants that wait for a person, and why."""
+        with self._lock:
+            return {name: place.stopped for name, place in self._places.items() if place.stopped}
+
+    def connected(self) -> Sequence[TenantId]:
+        """Give the tenants whose desk has been connected."""
+        with self._lock:
+            return [name for name, place in self._places.items() if place.desk]
+
+    def _is_open(self, place: _Place) -> bool:
+        return not place.stopped and self._clock.monotonic() >= place.resume_at
+
+    def _pause(self, failures: int, error: TriagedError) -> float:
+        """Full jitter, doubling; never sooner than the desk asked for."""
+        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - 1, 20))
+        asked = error.after if isinstance(error, Retry) else None
+        return self._random.uniform(0, longest) if asked is None else asked

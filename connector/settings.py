@@ -1,0 +1,157 @@
+"""What a daemon and its tenants can be told: one model, the source of validation and reference."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from connector.model import Aspect, Mode, TenantId
+from connector.ports import SecretName
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+
+
+def _duration(value: object) -> timedelta:
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise PydanticCustomError("duration", "write a number and a unit, such as 30s, 5m or 1h")
+    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration, json_schema_input_type=Annotated[str, Field(pattern=_DURATION)]),
+]
+
+
+class Section(BaseModel):
+    """A part of a file: frozen, and refusing keys that it does not know."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=False, use_attribute_docstrings=True
+    )
+
+
+class Web(Section):
+    """Where webhooks, health and metrics are served."""
+
+    listen: str = Field(default="127.0.0.1:8470", pattern=r"^.+:\d{1,5}$")
+    """Host and port. Loopback by default: put a reverse proxy with TLS in front of it."""
+
+    @property
+    def host(self) -> str:
+        """Give the address without its port."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """Give the port; 0 lets the system choose one."""
+        return int(self.listen.rpartition(":")[2])
+
+
+class Models(Section):
+    """Which model answers, and how much of the machine it may use."""
+
+    directory: Path | None = None
+    """A bundle's folder. Without it the bundle that comes with triaged is used."""
+    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=256)] = "auto"
+    """Texts that are read at the same time; `auto` leaves one core to the host."""
+
+
+class DaemonSettings(Section):
+    """`triaged.yaml`: what all tenants share."""
+
+    state: Path = Path("/var/lib/triaged")
+    """The directory of the database; one daemon at a time owns it."""
+    store: Literal["sqlite"] = "sqlite"
+    """Where work is kept. This version knows `sqlite` only."""
+    tenants: str = "tenants/*.yaml"
+    """The tenant files, relative to this file; one tenant each."""
+    web: Web = Web()
+    models: Models = Models()
+
+
+class Webhook(Section):
+    """How a desk's webhook calls are verified."""
+
+    secret: SecretName
+    """The name, in the keyring, of the secret that the desk signs with."""
+
+
+class Intake(Section):
+    """How the daemon hears of new and changed tickets; polling is the one that loses nothing."""
+
+    poll: Duration = timedelta(seconds=60)
+    """The time between two looks at the desk's stream of changes."""
+    webhook: Webhook | None = None
+    """Take webhooks at `POST /hooks/{tenant}` too: faster, but only a hint."""
+
+
+def _texts(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Texts = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_texts)]
+
+
+class AspectSettings(Section):
+    """How one aspect is answered, and where the answer goes."""
+
+    field: str = Field(min_length=1)
+    """The desk's field: a system field by name, a custom one by id, or `tags`."""
+    mode: Mode = Mode.SHADOW
+    """`off`, `shadow` (recorded only), `suggest` (an internal tag), `auto` (the field)."""
+    precision: float = Field(default=0.0, ge=0, le=1)
+    """The lowest calibrated confidence at which anything is written; 0 leaves it to the model."""
+    labels: dict[str, Texts] = Field(default_factory=dict)
+    """Category only: each of your labels, with words that describe it in your users' languages."""
+    values: dict[str, str] = Field(default_factory=dict)
+    """What is written for a label where the desk's option is called otherwise."""
+    treat_as_empty: tuple[str, ...] = ()
+    """Values that a desk fills in by itself, such as `normal`, which nobody chose."""
+
+
+class Aspects(Section):
+    """The questions that are answered for a tenant; one that is left out is off."""
+
+    category: AspectSettings | None = None
+    priority: AspectSettings | None = None
+    sentiment: AspectSettings | None = None
+    assignee: AspectSettings | None = None
+
+    def active(self) -> Iterator[tuple[Aspect, AspectSettings]]:
+        """Yield each aspect that is on, with its settings."""
+        for aspect in Aspect:
+            settings: AspectSettings | None = getattr(self, aspect)
+            if settings is not None and settings.mode is not Mode.OFF:
+                yield aspect, settings
+
+
+class TenantSettings(Section):
+    """`tenants/NAME.yaml`: one organisation's desk and how it is triaged."""
+
+    tenant: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    """The tenant's name in addresses, logs and reports."""
+    desk: Any
+    """The platform, its address and credential; the keys depend on `platform`."""
+    intake: Intake = Intake()
+    aspects: Aspects
+
+    @property
+    def id(self) -> TenantId:
+        """Give the tenant's name as the key that the store uses."""
+        return TenantId(self.tenant)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """All settings of a daemon, valid as a whole."""
+
+    daemon: DaemonSettings
+    tenants: tuple[TenantSettings, ...]

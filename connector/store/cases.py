@@ -1,0 +1,97 @@
+"""The case book: who works or resolved which ticket, and what it was like as a vector."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from connector.model import Status, TenantId, Ticket, TicketId
+from connector.store.engine import Database
+from connector.store.schema import cases
+
+RECENT = 1000
+"""Resolved tickets that a suggestion looks back on: 768 kB of vectors, some weeks of a desk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A resolved ticket without its text."""
+
+    ticket: TicketId
+    group: str
+    assignee: str
+    vector: bytes
+
+
+class CaseBook:
+    """The newest known state of each ticket's assignment."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def note(self, tenant: TenantId, tickets: Sequence[tuple[Ticket, bytes]]) -> None:
+        """Remember how tickets stand, with their vectors (empty: keep the one that is known)."""
+        if not tickets:
+            return
+        with self._database.write() as connection:
+            for ticket, vector in tickets:
+                row = {
+                    "status": ticket.status,
+                    "group": ticket.group,
+                    "assignee": ticket.assignee,
+                    "updated_at": ticket.updated_at.timestamp(),
+                }
+                known = {**row, "vector": vector} if vector else row
+                connection.execute(
+                    upsert(cases)
+                    .values(tenant=tenant, ticket=ticket.id, vector=vector, **row)
+                    .on_conflict_do_update(index_elements=["tenant", "ticket"], set_=known)
+                )
+
+    def forget(self, tenant: TenantId, ticket: TicketId) -> None:
+        """Drop a ticket that its desk deleted."""
+        with self._database.write() as connection:
+            connection.execute(
+                delete(cases).where(cases.c.tenant == tenant, cases.c.ticket == ticket)
+            )
+
+    def with_vector(self, tenant: TenantId, tickets: Collection[TicketId]) -> Collection[TicketId]:
+        """Tell which of the tickets have a vector already."""
+        query = select(cases.c.ticket).where(
+            cases.c.tenant == tenant,
+            cases.c.ticket.in_(tickets),
+            func.length(cases.c.vector) > 0,
+        )
+        with self._database.read() as connection:
+            return {TicketId(ticket) for ticket in connection.execute(query).scalars()}
+
+    def resolved(self, tenant: TenantId) -> Sequence[Case]:
+        """Give the newest resolved tickets that have a vector and a group or an assignee."""
+        query = (
+            select(*(cases.c[name] for name in Case.__slots__))
+            .where(
+                cases.c.tenant == tenant,
+                cases.c.status == Status.RESOLVED,
+                func.length(cases.c.vector) > 0,
+                (cases.c.assignee != "") | (cases.c.group != ""),
+            )
+            .order_by(cases.c.updated_at.desc())
+            .limit(RECENT)
+        )
+        with self._database.read() as connection:
+            return tuple(Case(**row) for row in connection.execute(query).mappings())
+
+    def open_load(self, tenant: TenantId) -> Mapping[str, int]:
+        """Count the open tickets of each assignee."""
+        query = (
+            select(cases.c.assignee, func.count())
+            .where(
+                cases.c.tenant == tenant,
+                cases.c.status == Status.OPEN,
+                cases.c.assignee != "",
+            )
+            .group_by(cases.c.assignee)
+        )
+        with self._database.read() as connection:
+            return dict(connection.execute(query).tuples())

@@ -1,0 +1,220 @@
+"""The inbox: which tickets to look at, and how far a desk's stream of changes has been read."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from sqlalchemy import Connection, Update, and_, delete, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from connector.model import Cursor, TenantId, TicketId, TicketRef
+from connector.ports import Clock
+from connector.store.engine import Database
+from connector.store.schema import State, cursors, deliveries, inbox
+
+OPEN = (State.READY, State.LEASED)
+
+REPLAY_WINDOW = 72 * 3600.0
+"""Seconds for which a delivery id is remembered: longer than any platform retries a webhook."""
+
+
+class Received(Enum):
+    """What became of a webhook delivery."""
+
+    NEW = "new"
+    REPLAY = "replay"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A claimed row: one ticket to look at; `marks` counts the events that it stood for then."""
+
+    id: int
+    tenant: TenantId
+    ticket: TicketId
+    source: str
+    marks: int
+    attempts: int
+    received_at: float
+
+
+class Inbox:
+    """At most one open row per tenant and ticket; every change is one durable transaction."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def receive(
+        self, tenant: TenantId, tickets: Collection[TicketId], *, delivery: str
+    ) -> Received:
+        """Take a webhook delivery in; a delivery id that was seen before changes nothing."""
+        now = self._now()
+        with self._database.write() as connection:
+            if not _is_first(connection, tenant, delivery, now):
+                return Received.REPLAY
+            for ticket in dict.fromkeys(tickets):
+                _mark(connection, TicketRef(id=ticket, version=""), tenant, "webhook", now)
+        return Received.NEW
+
+    def hold(self, tenant: TenantId, detail: str, *, delivery: str) -> Received:
+        """Keep a delivery that was signed but could not be read, for a person to look at."""
+        now = self._now()
+        with self._database.write() as connection:
+            if not _is_first(connection, tenant, delivery, now):
+                return Received.REPLAY
+            values = _row(tenant, TicketId(""), State.HELD, "webhook", now)
+            connection.execute(insert(inbox).values(**values, detail=detail, finished_at=now))
+        return Received.NEW
+
+    def receive_page(self, tenant: TenantId, refs: Sequence[TicketRef], cursor: Cursor) -> int:
+        """Take a page of changes in with the cursor that covers it; give how many were new.
+
+        A reference in a version that was taken in before is an overlap and skipped.
+        """
+        now = self._now()
+        with self._database.write() as connection:
+            new = [ref for ref in refs if not _is_known(connection, tenant, ref)]
+            for ref in new:
+                _mark(connection, ref, tenant, "poll", now)
+            position = upsert(cursors).values(tenant=tenant, cursor=cursor, moved_at=now)
+            connection.execute(
+                position.on_conflict_do_update(
+                    index_elements=[cursors.c.tenant],
+                    set_={"cursor": position.excluded.cursor, "moved_at": now},
+                )
+            )
+        return len(new)
+
+    def cursor(self, tenant: TenantId) -> Cursor | None:
+        """Give the stored position in a tenant's stream, `None` before the first page."""
+        with self._database.read() as connection:
+            found = connection.execute(
+                select(cursors.c.cursor).where(cursors.c.tenant == tenant)
+            ).scalar()
+        return None if found is None else Cursor(found)
+
+    def claim(self, limit: int, *, tenants: Collection[TenantId]) -> Sequence[Job]:
+        """Lease up to `limit` due rows of that one of `tenants` that has waited longest."""
+        due = and_(
+            inbox.c.state == State.READY,
+            inbox.c.due_at <= self._now(),
+            inbox.c.tenant.in_(tenants),
+        )
+        with self._database.write() as connection:
+            first = select(inbox.c.tenant).where(due).order_by(inbox.c.due_at, inbox.c.id).limit(1)
+            tenant = connection.execute(first).scalar()
+            if tenant is None:
+                return ()
+            chosen = (
+                select(inbox.c.id)
+                .where(due, inbox.c.tenant == tenant)
+                .order_by(inbox.c.due_at, inbox.c.id)
+                .limit(limit)
+            )
+            leased = connection.execute(
+                update(inbox)
+                .where(inbox.c.id.in_(chosen))
+                .values(state=State.LEASED)
+                .returning(*(inbox.c[name] for name in Job.__slots__))
+            )
+            return tuple(Job(**row) for row in leased.mappings())
+
+    def done(self, job: Job, detail: str = "") -> None:
+        """Close a row, or make it ready again when further events came while it was leased."""
+        self._settle(job, State.DONE, detail)
+
+    def dead(self, job: Job, detail: str) -> None:
+        """Set a row aside that would fail again; it stays visible until a person acts."""
+        self._settle(job, State.DEAD, detail)
+
+    def again(self, job: Job, *, delay: float, detail: str, counts: bool = True) -> None:
+        """Make a leased row due again after `delay` seconds; `counts` spends one attempt."""
+        values = {
+            "state": State.READY,
+            "due_at": self._now() + delay,
+            "attempts": job.attempts + int(counts),
+            "detail": detail,
+        }
+        with self._database.write() as connection:
+            connection.execute(_leased(job).values(**values))
+
+    def recover(self) -> int:
+        """Make every leased row ready: called once at start, when no other process can hold one."""
+        with self._database.write() as connection:
+            found = connection.execute(
+                update(inbox).where(inbox.c.state == State.LEASED).values(state=State.READY)
+            )
+        return found.rowcount
+
+    def forget_deliveries(self) -> None:
+        """Drop delivery ids older than the replay window."""
+        oldest = self._now() - REPLAY_WINDOW
+        with self._database.write() as connection:
+            connection.execute(delete(deliveries).where(deliveries.c.received_at < oldest))
+
+    def _settle(self, job: Job, state: State, detail: str) -> None:
+        now = self._now()
+        with self._database.write() as connection:
+            settled = connection.execute(
+                _leased(job)
+                .where(inbox.c.marks == job.marks)
+                .values(state=state, finished_at=now, detail=detail)
+            )
+            if settled.rowcount == 0:
+                connection.execute(
+                    _leased(job).values(state=State.READY, due_at=now, attempts=0, detail="")
+                )
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
+
+def _leased(job: Job) -> Update:
+    return update(inbox).where(inbox.c.id == job.id, inbox.c.state == State.LEASED)
+
+
+def _row(
+    tenant: TenantId, ticket: TicketId, state: State, source: str, now: float
+) -> dict[str, object]:
+    return {
+        "tenant": tenant,
+        "ticket": ticket,
+        "state": state,
+        "source": source,
+        "received_at": now,
+        "due_at": now,
+    }
+
+
+def _mark(
+    connection: Connection, ref: TicketRef, tenant: TenantId, source: str, now: float
+) -> None:
+    """Open a row for the ticket, or note one more event on the row that is open."""
+    changes: dict[str, object] = {"marks": inbox.c.marks + 1}
+    if ref.version:
+        changes["version"] = ref.version
+    marked = connection.execute(
+        update(inbox)
+        .where(inbox.c.tenant == tenant, inbox.c.ticket == ref.id, inbox.c.state.in_(OPEN))
+        .values(**changes)
+    )
+    if marked.rowcount == 0:
+        values = _row(tenant, ref.id, State.READY, source, now)
+        connection.execute(insert(inbox).values(**values, version=ref.version))
+
+
+def _is_known(connection: Connection, tenant: TenantId, ref: TicketRef) -> bool:
+    same = select(inbox.c.id).where(
+        inbox.c.tenant == tenant, inbox.c.ticket == ref.id, inbox.c.version == ref.version
+    )
+    return connection.execute(same.limit(1)).scalar() is not None
+
+
+def _is_first(connection: Connection, tenant: TenantId, delivery: str, now: float) -> bool:
+    noted = connection.execute(
+        upsert(deliveries)
+        .values(tenant=tenant, delivery=delivery, received_at=now)
+        .on_conflict_do_nothing()
+    )
+    return noted.rowcount == 1

@@ -1,0 +1,166 @@
+"""The ledger: what was decided for each ticket's words, why, and what became of it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from connector.model import (
+    Action,
+    Aspect,
+    FieldUpdate,
+    FieldValue,
+    Prediction,
+    TenantId,
+    Ticket,
+    TicketId,
+    Verdict,
+)
+from connector.ports import Clock
+from connector.store.engine import Database
+from connector.store.schema import ledger
+
+
+class Outcome(StrEnum):
+    """What became of a plan."""
+
+    PLANNED = "planned"
+    WRITTEN = "written"
+    NOTHING = "nothing"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One effect: the verdicts for one ticket in one wording, and how they ended."""
+
+    ticket: TicketId
+    content_hash: str
+    outcome: Outcome
+    bundle: str
+    language: str
+    verdicts: tuple[Verdict, ...]
+    vector: bytes
+
+
+class Ledger:
+    """One entry per tenant, ticket and content hash; no ticket text."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def find(self, tenant: TenantId, ticket: Ticket) -> Entry | None:
+        """Give the entry for the ticket's present wording."""
+        found = self._select(tenant, ticket.id, content_hash=ticket.content_hash)
+        return found[0] if found else None
+
+    def of(self, tenant: TenantId, ticket: TicketId) -> Sequence[Entry]:
+        """Give all entries of a ticket, oldest first."""
+        return self._select(tenant, ticket)
+
+    def plan(self, tenant: TenantId, entries: Sequence[Entry]) -> None:
+        """Store what is about to be written, before the desk is called: one durable commit.
+
+        An entry for the same wording that is there already stays: a plan is never changed.
+        """
+        if not entries:
+            return
+        rows = [
+            {
+                "tenant": tenant,
+                "ticket": entry.ticket,
+                "content_hash": entry.content_hash,
+                "outcome": entry.outcome,
+                "planned_at": self._now(),
+                "bundle": entry.bundle,
+                "language": entry.language,
+                "verdicts": json.dumps([asdict(verdict) for verdict in entry.verdicts]),
+                "vector": entry.vector,
+            }
+            for entry in entries
+        ]
+        with self._database.write() as connection:
+            connection.execute(insert(ledger).on_conflict_do_nothing(), rows)
+
+    def settle(self, tenant: TenantId, entry: Entry, outcome: Outcome) -> None:
+        """Note how a plan ended."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(ledger)
+                .where(
+                    ledger.c.tenant == tenant,
+                    ledger.c.ticket == entry.ticket,
+                    ledger.c.content_hash == entry.content_hash,
+                )
+                .values(outcome=outcome, settled_at=self._now())
+            )
+
+    def written(self, tenant: TenantId, ticket: TicketId) -> Mapping[str, FieldValue]:
+        """Give the last value that we set on a ticket, per slot (`Verdict.slot`)."""
+        return {
+            verdict.slot: verdict.update.value
+            for entry in self.of(tenant, ticket)
+            if entry.outcome is Outcome.WRITTEN
+            for verdict in entry.verdicts
+            if verdict.update is not None
+        }
+
+    def _select(
+        self, tenant: TenantId, ticket: TicketId, *, content_hash: str | None = None
+    ) -> Sequence[Entry]:
+        query = select(*(ledger.c[name] for name in Entry.__slots__)).where(
+            ledger.c.tenant == tenant, ledger.c.ticket == ticket
+        )
+        if content_hash is not None:
+            query = query.where(ledger.c.content_hash == content_hash)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(ledger.c.planned_at, ledger.c.id)).mappings()
+            return tuple(
+                Entry(
+                    **{
+                        **row,
+                        "outcome": Outcome(row["outcome"]),
+                        "verdicts": tuple(_verdict(saved) for saved in json.loads(row["verdicts"])),
+                    }
+                )
+                for row in rows
+            )
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
+
+def _verdict(saved: Mapping[str, Any]) -> Verdict:
+    prediction = saved["prediction"]
+    update = saved["update"]
+    return Verdict(
+        prediction=Prediction(
+            **{
+                **prediction,
+                "aspect": Aspect(prediction["aspect"]),
+                "ranking": tuple((label, score) for label, score in prediction["ranking"]),
+            }
+        ),
+        action=Action(saved["action"]),
+        slot=saved["slot"],
+        reason=saved["reason"],
+        update=None if update is None else _update(update),
+    )
+
+
+def _update(saved: Mapping[str, Any]) -> FieldUpdate:
+    return FieldUpdate(
+        aspect=Aspect(saved["aspect"]),
+        field=saved["field"],
+        value=_value(saved["value"]),
+        replaces=_value(saved["replaces"]),
+    )
+
+
+def _value(saved: Any) -> FieldValue:
+    return tuple(saved) if isinstance(saved, list) else saved

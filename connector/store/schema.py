@@ -1,0 +1,114 @@
+"""The tables. Times are Unix seconds (UTC) of our own clock; no table holds a ticket's text."""
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+VERSION = 1
+"""The schema's version, kept in the database; a daemon refuses one that it does not know."""
+
+metadata = MetaData()
+
+
+class State(StrEnum):
+    """Where a piece of work stands."""
+
+    READY = "ready"
+    LEASED = "leased"
+    DONE = "done"
+    DEAD = "dead"
+    HELD = "held"
+
+
+schema_version = Table("schema_version", metadata, Column("version", Integer, nullable=False))
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("ticket", String(255), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("version", String(255), nullable=False, server_default=""),
+    # Further events for a row that is already open only count here.
+    Column("marks", Integer, nullable=False, server_default="1"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("received_at", Float, nullable=False),
+    Column("due_at", Float, nullable=False),
+    Column("finished_at", Float),
+    Column("detail", Text, nullable=False, server_default=""),
+    # The rule "at most one open row per tenant and ticket" is the database's, not a program's.
+    Index(
+        "inbox_open",
+        "tenant",
+        "ticket",
+        unique=True,
+        sqlite_where=text("state IN ('ready', 'leased')"),
+        postgresql_where=text("state IN ('ready', 'leased')"),
+    ),
+    Index("inbox_due", "state", "due_at"),
+    Index("inbox_ticket", "tenant", "ticket", "version"),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("cursor", Text, nullable=False),
+    Column("moved_at", Float, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("tenant", String(63), nullable=False),
+    Column("delivery", String(255), nullable=False),
+    Column("received_at", Float, nullable=False),
+    PrimaryKeyConstraint("tenant", "delivery"),
+    Index("deliveries_age", "received_at"),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("tenant", String(63), nullable=False),
+    Column("ticket", String(255), nullable=False),
+    Column("content_hash", String(64), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("planned_at", Float, nullable=False),
+    Column("settled_at", Float),
+    Column("bundle", String(255), nullable=False),
+    Column("language", String(8), nullable=False, server_default=""),
+    Column("verdicts", Text, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    UniqueConstraint("tenant", "ticket", "content_hash", name="one_effect"),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("tenant", String(63), nullable=False),
+    Column("ticket", String(255), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("group", String(255), nullable=False, server_default=""),
+    Column("assignee", String(255), nullable=False, server_default=""),
+    Column("vector", LargeBinary, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    PrimaryKeyConstraint("tenant", "ticket"),
+    Index("cases_recent", "tenant", "status", "updated_at"),
+)

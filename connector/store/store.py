@@ -1,0 +1,38 @@
+"""Everything that a daemon keeps, opened together."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from connector.ports import Clock
+from connector.store import overview
+from connector.store.cases import CaseBook
+from connector.store.engine import Database
+from connector.store.inbox import Inbox
+from connector.store.ledger import Ledger
+from connector.store.overview import TenantOverview
+
+
+class Store:
+    """The durable state of one daemon; a context manager that gives the directory up at its end.
+
+    Raises `StateInUse` when another process owns the directory, `StateUnusable` when the
+    database cannot be opened.
+    """
+
+    def __init__(self, directory: Path, clock: Clock) -> None:
+        self._database = Database(directory)
+        self.inbox = Inbox(self._database, clock)
+        self.ledger = Ledger(self._database, clock)
+        self.cases = CaseBook(self._database)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._database.close()
+
+    def overview(self) -> Sequence[TenantOverview]:
+        """Tell where each tenant's work stands."""
+        with self._database.read() as connection:
+            return overview.read(connection)

@@ -1,0 +1,1 @@
+"""What the daemon serves: webhooks in, health and counts out."""

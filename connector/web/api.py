@@ -1,0 +1,75 @@
+"""The HTTP routes, with hard limits on what a stranger may send."""
+
+from collections.abc import Callable
+
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from connector.metrics import CONTENT_TYPE, Metrics
+from connector.webhook import ACCEPTED, BUSY, WebhookIntake
+
+MOST_BYTES = 1 << 20
+"""A webhook's body: every platform stays far below, and nobody can fill our memory."""
+
+RETRY_AFTER = "30"
+"""Seconds. Platforms that give up at a minute or more still come back."""
+
+_WORDS = {ACCEPTED: "accepted", BUSY: "busy, try again later"}
+
+
+def create(
+    intake: WebhookIntake,
+    metrics: Metrics,
+    unready: Callable[[], str],
+    *,
+    body_limit: int = MOST_BYTES,
+) -> Starlette:
+    """Give the ASGI application; `unready` names what is still missing, or is empty."""
+
+    async def hook(request: Request) -> Response:
+        if request.headers.get("content-encoding"):
+            return _answer(415, "send the body without a Content-Encoding")
+        body = await _body(request, body_limit)
+        if body is None:
+            return _answer(413, "the body is larger than 1 MiB")
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        tenant = request.path_params["tenant"]
+        status = await to_thread.run_sync(intake.take, tenant, body, headers)
+        return _answer(status, _WORDS.get(status, "refused"))
+
+    async def alive(_: Request) -> Response:
+        return _answer(200, "alive")
+
+    async def ready(_: Request) -> Response:
+        missing = unready()
+        return _answer(503, missing) if missing else _answer(200, "ready")
+
+    async def counts(_: Request) -> Response:
+        return PlainTextResponse(metrics.text(), media_type=CONTENT_TYPE)
+
+    return Starlette(
+        routes=[
+            Route("/hooks/{tenant}", hook, methods=["POST"]),
+            Route("/healthz", alive),
+            Route("/readyz", ready),
+            Route("/metrics", counts),
+        ]
+    )
+
+
+async def _body(request: Request, limit: int) -> bytes | None:
+    """Read the raw body, `None` as soon as it is larger than allowed."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > limit:
+            return None
+    return bytes(body)
+
+
+def _answer(status: int, word: str) -> Response:
+    headers = {"Retry-After": RETRY_AFTER} if status == BUSY else None
+    return JSONResponse({"status": word}, status_code=status, headers=headers)

@@ -1,0 +1,77 @@
+"""Serves the routes from a thread of their own, closing connections that dawdle."""
+
+import asyncio
+import socket
+from threading import Event, Thread
+
+import structlog
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+from starlette.applications import Starlette
+
+from connector.errors import ConfigError
+
+HEADER_TIMEOUT = 5_000
+"""Milliseconds for a request's headers: a slow sender must not hold a connection for long."""
+
+_log = structlog.get_logger()
+
+
+class WebServer:
+    """An HTTP server in a thread; `start` returns once it listens."""
+
+    def __init__(self, application: Starlette, host: str, port: int) -> None:
+        self.host = host
+        self.port = _free_port(host, port)
+        self._application = application
+        self._listening = Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._server: Server | None = None
+        self._thread = Thread(target=self._run, name="web", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+        self._listening.wait()
+
+    def stop(self, timeout: float) -> None:
+        """Take no more requests, answer those under way, and end."""
+        if self._loop and self._server and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._server.stop)
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        finally:
+            self._listening.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._server = Server(
+            self._application,
+            address=self.host,
+            port=self.port,
+            interface=Interfaces.ASGINL,
+            websockets=False,
+            log_enabled=False,
+            http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT),
+        )
+        self._server.on_startup(self._listening.set)
+        await self._server.serve()
+
+
+def _free_port(host: str, port: int) -> int:
+    """Give the port, or a free one for 0; raises `ConfigError` when it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigError(
+                f"web.listen: {host}:{port} cannot be used ({error.strerror}); choose another"
+                " address or stop what listens there"
+            ) from error
+        return int(probe.getsockname()[1])

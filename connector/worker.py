@@ -1,0 +1,185 @@
+"""Claims batches of the inbox and turns every error into what happens next."""
+
+import random
+from collections.abc import Sequence
+from threading import Condition, Event, Thread
+
+import structlog
+
+from connector.desk import Desk
+from connector.errors import Retry, Unauthorized
+from connector.metrics import Metrics
+from connector.model import TenantId
+from connector.pipeline import Ending, Next, triage
+from connector.ports import Clock
+from connector.roster import LONGEST_PAUSE, Roster
+from connector.store import Entry, Job, Store
+
+BATCH = 32
+"""Rows claimed at once: one call fetches them all, and a crash repeats few."""
+
+MOST_ATTEMPTS = 12
+"""Failures of our own making after which a row is set aside for a person to look at."""
+
+IDLE = 1.0
+"""Seconds between two looks when nobody wakes us: rows become due without a word."""
+
+_log = structlog.get_logger()
+
+
+class Bell:
+    """Wakes idle workers when there may be work."""
+
+    def __init__(self) -> None:
+        self._condition = Condition()
+        self._rung = 0
+
+    def ring(self) -> None:
+        """Wake everybody who waits."""
+        with self._condition:
+            self._rung += 1
+            self._condition.notify_all()
+
+    def count(self) -> int:
+        """Give a number that `wait` compares with, so that no ring is missed in between."""
+        return self._rung
+
+    def wait(self, seen: int, timeout: float) -> None:
+        """Wait until the bell was rung after `seen`, or until the time is over."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._rung != seen, timeout)
+
+
+class Worker:
+    """One thread that carries tickets along the line, one tenant's batch at a time."""
+
+    def __init__(
+        self, *, store: Store, roster: Roster, clock: Clock, bell: Bell, metrics: Metrics
+    ) -> None:
+        self._store = store
+        self._roster = roster
+        self._clock = clock
+        self._bell = bell
+        self._metrics = metrics
+        self._stopping = Event()
+        self._random = random.Random()  # noqa: S311 - jitter needs no secrecy
+        self._thread = Thread(target=self._run, name="worker", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the ticket in hand, give the rest of the batch back, and end."""
+        self._stopping.set()
+        self._bell.ring()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the end; tell whether it came."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def turn(self) -> bool:
+        """Work off one batch of the tenant that has waited longest; tell whether there was one."""
+        batch: list[Job] = []
+
+        def choose(free: Sequence[TenantId]) -> TenantId | None:
+            batch.extend(self._store.inbox.claim(BATCH, tenants=free))
+            return batch[0].tenant if batch else None
+
+        with self._roster.turn(choose) as desk:
+            if desk is not None:
+                self._work(desk, batch)
+        return bool(batch)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            seen = self._bell.count()
+            try:
+                worked = self.turn()
+            except Exception as error:  # noqa: BLE001 - the loop outlives what it did not foresee
+                _log.error("worker_stumbled", error=type(error).__name__, at=_place(error))
+                worked = False
+            if not worked:
+                self._bell.wait(seen, IDLE)
+
+    def _work(self, desk: Desk, batch: list[Job]) -> None:
+        left = {job.id: job for job in batch}
+        try:
+            for ending in triage(desk, self._store, batch):
+                del left[ending.job.id]
+                self._settle(desk, ending)
+                if self._stopping.is_set():
+                    break
+            self._roster.worked(desk.tenant)
+            self._give_back(left, delay=0.0, detail="")
+        except (Retry, Unauthorized) as error:
+            pause = self._roster.failed(desk.tenant, error)
+            self._give_back(left, delay=pause, detail=str(error))
+        except Exception as error:  # noqa: BLE001 - a bug must cost one ticket, never the daemon
+            if len(left) > 1:
+                for job in left.values():
+                    self._work(desk, [job])
+            else:
+                self._stumble(desk, next(iter(left.values())), error)
+
+    def _stumble(self, desk: Desk, job: Job, error: Exception) -> None:
+        """Try a row again later whose handling failed in a way that nobody foresaw."""
+        detail = f"{type(error).__name__} at {_place(error)}"
+        _log.error("ticket_failed", tenant=desk.tenant, ticket=job.ticket, error=detail)
+        if job.attempts + 1 >= MOST_ATTEMPTS:
+            self._store.inbox.dead(job, detail)
+        else:
+            self._store.inbox.again(job, delay=self._backoff(job.attempts), detail=detail)
+
+    def _settle(self, desk: Desk, ending: Ending) -> None:
+        job = ending.job
+        if ending.next is Next.DEAD:
+            self._store.inbox.dead(job, ending.detail)
+            _log.warning("ticket_set_aside", tenant=desk.tenant, ticket=job.ticket)
+        elif ending.next is Next.AGAIN:
+            self._store.inbox.again(job, delay=self._backoff(job.attempts), detail=ending.detail)
+        else:
+            self._store.inbox.done(job, ending.detail)
+        waited = self._clock.now().timestamp() - job.received_at
+        self._metrics.ticket(desk.tenant, ending, waited)
+        if ending.entry is not None:
+            _tell(desk, job, ending.entry, waited)
+
+    def _give_back(self, left: dict[int, Job], *, delay: float, detail: str) -> None:
+        for job in left.values():
+            self._store.inbox.again(job, delay=delay, detail=detail, counts=False)
+
+    def _backoff(self, attempts: int) -> float:
+        return self._random.uniform(0, min(LONGEST_PAUSE, 2.0 * 2 ** min(attempts, 20)))
+
+
+def _tell(desk: Desk, job: Job, entry: Entry, waited: float) -> None:
+    """Log a decision: values and reasons, never a ticket's words."""
+    _log.info(
+        "ticket_triaged",
+        tenant=desk.tenant,
+        ticket=job.ticket,
+        source=job.source,
+        language=entry.language,
+        milliseconds=round(waited * 1000),
+        verdicts=[
+            {
+                "aspect": verdict.prediction.aspect,
+                "value": verdict.prediction.display or verdict.prediction.label,
+                "confidence": round(verdict.prediction.confidence, 3),
+                "action": verdict.action,
+            }
+            for verdict in entry.verdicts
+        ],
+    )
+
+
+def _place(error: BaseException) -> str:
+    """Give file and line of an error, without its message: that might hold a ticket's words."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "unknown"
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"

@@ -1,0 +1,81 @@
+"""A YAML file as plain data that still knows the line and column of every key and value."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from connector.errors import ConfigError
+
+Location = Sequence[str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class YamlFile:
+    """One parsed file: its data, and where each part of it stands."""
+
+    path: Path
+    data: Mapping[str, Any]
+
+    def at(self, location: Location, *, key: bool = False) -> str:
+        """Give `file:line:column` (from 1) of a value, or of its key.
+
+        A location that leads nowhere, as that of a missing key does, gives the nearest parent.
+        """
+        node: Any = self.data
+        line, column = 0, 0
+        for depth, part in enumerate(location):
+            place = _place(node, part, key=key and depth == len(location) - 1)
+            if place is None:
+                break
+            line, column = place
+            node = node[part]
+        return f"{self.path}:{line + 1}:{column + 1}"
+
+
+def _place(node: Any, part: str | int, *, key: bool) -> tuple[int, int] | None:
+    if isinstance(node, CommentedMap) and part in node:
+        place = node.lc.key(part) if key or _is_collection(node[part]) else node.lc.value(part)
+    elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
+        place = node.lc.item(part)
+    else:
+        return None
+    return (int(place[0]), int(place[1]))
+
+
+def _is_collection(value: Any) -> bool:
+    """A mapping below a key begins on the next line: its key is what a reader looks for."""
+    return isinstance(value, CommentedMap | CommentedSeq)
+
+
+def read(path: Path) -> YamlFile:
+    """Read one YAML 1.2 file whose top level is a mapping; raises `ConfigError` with the place."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}:1:1: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{path}:{line}:1: is not UTF-8; save the file as UTF-8") from error
+    try:
+        data = YAML(typ="rt", pure=True).load(StringIO(text))
+    except MarkedYAMLError as error:
+        raise ConfigError(_syntax_problem(path, error)) from error
+    except YAMLError as error:
+        message = " ".join(str(error).split())
+        raise ConfigError(f"{path}:1:1: is not valid YAML: {message}") from error
+    if not isinstance(data, CommentedMap):
+        raise ConfigError(f"{path}:1:1: must hold `key: value` lines at its top level")
+    return YamlFile(path, data)
+
+
+def _syntax_problem(path: Path, error: MarkedYAMLError) -> str:
+    mark = error.problem_mark or error.context_mark
+    place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
+    problem = str(error.problem or error.context).strip().split("\n", maxsplit=1)[0]
+    return f"{path}:{place}: is not valid YAML: {problem}"
