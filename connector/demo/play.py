@@ -180,9 +180,10 @@ class Stage:
         """Give a desk people, a past and our webhook; give the settings of its tenant file."""
         desk.post("settings", {"export_delay": 0})
         desk.post("staff", {"groups": self._scenario.groups, "agents": self._scenario.agents})
+        emails = {agent["name"]: agent["email"] for agent in self._scenario.agents}
         for solved in self._scenario.history:
             content = {"subject": solved["subject"], "description": solved["body"]}
-            assigned = {"group": solved["group"], "assignee": solved["agent"]}
+            assigned = {"group": solved["group"], "assignee": emails[solved["agent"]]}
             past = {"requester": "Past Requester", "hook": False, "status": "solved"}
             desk.post("tickets", {**content, **assigned, **past})
         settings: dict[str, Any] = desk.get("tenant")

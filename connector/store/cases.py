@@ -94,4 +94,4 @@ class CaseBook:
             .group_by(cases.c.assignee)
         )
         with self._database.read() as connection:
-            return dict(connection.execute(query).tuples())
+            return dict(connection.execute(query).all())

@@ -51,7 +51,7 @@ def read(connection: Connection) -> Sequence[TenantOverview]:
     """Read every tenant's overview in one consistent state, by name."""
     states = _counts(connection, inbox, inbox.c.state)
     outcomes = _counts(connection, ledger, ledger.c.outcome)
-    polled = dict(connection.execute(select(cursors.c.tenant, cursors.c.moved_at)).tuples())
+    polled = dict(connection.execute(select(cursors.c.tenant, cursors.c.moved_at)).all())
     finished = _times(connection, func.max(inbox.c.finished_at), State.DONE)
     waiting = _times(connection, func.min(inbox.c.received_at), State.READY)
     return tuple(
@@ -80,7 +80,7 @@ def _counts(
 
 def _times(connection: Connection, pick: ColumnElement[Any], state: State) -> Mapping[str, float]:
     query = select(inbox.c.tenant, pick).where(inbox.c.state == state).group_by(inbox.c.tenant)
-    return dict(connection.execute(query).tuples())
+    return dict(connection.execute(query).all())
 
 
 def _trouble(connection: Connection, tenant: str) -> tuple[Trouble, ...]:

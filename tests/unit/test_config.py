@@ -66,8 +66,10 @@ def test_a_relative_state_directory_is_beside_the_file(tmp_path: Path) -> None:
 WRONG = {
     "unknown key": (
         TENANT.replace("precision", "precison"),
-        "tenants/acme.yaml:14:5: aspects.category.precison: unknown key,"
-        " did you mean 'precision'?",
+        (
+            "tenants/acme.yaml:14:5: aspects.category.precison: unknown key,"
+            " did you mean 'precision'?"
+        ),
     ),
     "unknown key at the top": (
         TENANT + "aspect: {}\n",
@@ -83,28 +85,38 @@ WRONG = {
     ),
     "wrong choice": (
         TENANT.replace("mode: suggest", "mode: sugest"),
-        "tenants/acme.yaml:18:37: aspects.priority.mode: input should be 'off', 'shadow',"
-        " 'suggest' or 'auto' (found 'sugest')",
+        (
+            "tenants/acme.yaml:18:37: aspects.priority.mode: input should be 'off', 'shadow',"
+            " 'suggest' or 'auto' (found 'sugest')"
+        ),
     ),
     "out of range": (
         TENANT.replace("0.9", "1.5"),
-        "tenants/acme.yaml:14:16: aspects.category.precision: input should be less than or"
-        " equal to 1 (found 1.5)",
+        (
+            "tenants/acme.yaml:14:16: aspects.category.precision: input should be less than or"
+            " equal to 1 (found 1.5)"
+        ),
     ),
     "duration without unit": (
         TENANT.replace("30s", "30"),
-        "tenants/acme.yaml:8:9: intake.poll: write a number and a unit, such as 30s, 5m or 1h"
-        " (found 30)",
+        (
+            "tenants/acme.yaml:8:9: intake.poll: write a number and a unit, such as 30s, 5m or 1h"
+            " (found 30)"
+        ),
     ),
     "secret in clear": (
         TENANT.replace("secret:acme.zendesk-token", "ab12cd34"),
-        "tenants/acme.yaml:6:10: desk.token: write `secret:NAME` (letters, digits, . _ -) and"
-        " keep the value in the keyring",
+        (
+            "tenants/acme.yaml:6:10: desk.token: write `secret:NAME` (letters, digits, . _ -) and"
+            " keep the value in the keyring"
+        ),
     ),
     "unknown platform": (
         TENANT.replace("platform: zendesk", "platform: zendeks"),
-        "tenants/acme.yaml:3:13: desk.platform: 'zendeks' is not an installed platform,"
-        " did you mean 'zendesk'?",
+        (
+            "tenants/acme.yaml:3:13: desk.platform: 'zendeks' is not an installed platform,"
+            " did you mean 'zendesk'?"
+        ),
     ),
     "duplicate key": (
         TENANT + "tenant: other\n",
@@ -126,8 +138,10 @@ WRONG = {
     ),
     "two aspects in one field": (
         TENANT.replace("{field: priority, mode: suggest}", '{field: "360001", mode: auto}'),
-        "tenants/acme.yaml:18:21: aspects.priority.field: '360001' is already written by"
-        " category",
+        (
+            "tenants/acme.yaml:18:21: aspects.priority.field: '360001' is already written by"
+            " category"
+        ),
     ),
     "labels for a priority": (
         TENANT.replace("mode: suggest}", "mode: suggest, labels: {a: b, c: d}}"),

@@ -1,0 +1,64 @@
+"""HTML, quoted mail, signatures, boilerplate and personal data out: the text a model may see."""
+
+from connector.clean.characters import bound, tidy
+from connector.clean.endings import has_words, without_endings
+from connector.clean.markup import is_html, to_text, without_tags
+from connector.clean.personal import mask
+from connector.clean.replies import without_history
+from connector.clean.subject import clean_subject, is_forward
+from connector.model import Ticket
+
+__all__ = ["clean", "mask"]
+
+_LONGEST_RAW = 1_000_000  # characters read at all; inline images make mails that long, words not
+_ROUNDS = 6  # a cut may uncover another ending; mail needs two, text made to annoy a few more
+
+
+def clean(ticket: Ticket) -> str:
+    """Give the text that a model may see: subject, first message, newest later message.
+
+    One per paragraph, without HTML, quoted mail, signatures, disclaimers and characters that are
+    no text; at most 20,000 characters, head and tail kept. A message of which nothing would be
+    left is kept uncut. Personal data stays: `mask` what is stored or shown. Takes time linear in
+    the ticket's text; cleaning what was cleaned changes nothing.
+    """
+    forwarded = is_forward(ticket.subject)
+    subject = clean_subject(ticket.subject)
+    first = _message(ticket.description, forwarded=forwarded)
+    later = _message(ticket.last_message, forwarded=False)
+    if first.startswith(subject) and first[len(subject) :][:1] in {"", "\n"}:
+        subject = ""
+    if later == first:
+        later = ""
+    return bound("\n".join(part for part in (subject, first, later) if part))
+
+
+def _message(text: str, *, forwarded: bool) -> str:
+    if not text:
+        return ""
+    text = bound(text, _LONGEST_RAW)
+    for _ in range(_ROUNDS):
+        cut = bound(tidy(_cut(text, forwarded=forwarded)))
+        if cut == text:
+            break
+        text = cut
+    return text
+
+
+def _cut(text: str, *, forwarded: bool) -> str:
+    """Take history and endings off; keep the history, then the endings, if nothing were left."""
+    if not is_html(text):
+        return _own_words(tidy(text), tidy(text), forwarded=forwarded)
+    own = tidy(to_text(text, history=forwarded))
+    if cut := _own_words(own, "", forwarded=forwarded):
+        return cut
+    whole = tidy(to_text(text, history=True))
+    return _own_words(whole, whole, forwarded=True) or tidy(without_tags(text))
+
+
+def _own_words(text: str, otherwise: str, *, forwarded: bool) -> str:
+    for kept in (without_history(text, forwarded=forwarded), otherwise):
+        cut = without_endings(kept)
+        if has_words(cut):
+            return cut
+    return otherwise
