@@ -48,8 +48,8 @@ _log = structlog.get_logger()
 
 def load_engine(models: Models) -> Engine:
     """Load the configured bundle; raises `BadBundle`."""
-    directory = str(models.directory) if models.directory else None
-    return registry.model_kind().load(directory, thread_count(models))
+    folder = str(models.bundle) if models.bundle else None
+    return registry.model_kind().load(folder, thread_count(models))
 
 
 def thread_count(models: Models) -> int:
@@ -80,6 +80,9 @@ class Daemon:
         self._started = monotonic()
 
     def __enter__(self) -> Self:
+        # Before anything is started: a signal that comes meanwhile must not cut the start short.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop())
         with ExitStack() as resources:
             self._start(resources)
             self._resources = resources.pop_all()
@@ -96,8 +99,6 @@ class Daemon:
 
     def wait(self) -> None:
         """Return once the daemon was told to stop, by `stop`, SIGTERM or SIGINT."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.stop())
         self._stopping.wait()
 
     def stop(self) -> None:

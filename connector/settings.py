@@ -58,7 +58,7 @@ class Web(Section):
 class Models(Section):
     """Which model answers, and how much of the machine it may use."""
 
-    directory: Path | None = None
+    bundle: Path | None = None
     """A bundle's folder. Without it the bundle that comes with triaged is used."""
     threads: Literal["auto"] | Annotated[int, Field(ge=1, le=256)] = "auto"
     """Texts that are read at the same time; `auto` leaves one core to the host."""

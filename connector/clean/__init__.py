@@ -1,6 +1,6 @@
 """HTML, quoted mail, signatures, boilerplate and personal data out: the text a model may see."""
 
-from connector.clean.characters import bound, tidy
+from connector.clean.characters import LIMIT, bound, tidy
 from connector.clean.endings import has_words, without_endings
 from connector.clean.markup import is_html, to_text, without_tags
 from connector.clean.personal import mask
@@ -11,6 +11,7 @@ from connector.model import Ticket
 __all__ = ["clean", "mask"]
 
 _LONGEST_RAW = 1_000_000  # characters read at all; inline images make mails that long, words not
+_LONGEST_READ = 100_000  # characters of text searched for endings: five times what is kept
 _ROUNDS = 6  # a cut may uncover another ending; mail needs two, text made to annoy a few more
 
 
@@ -36,24 +37,29 @@ def clean(ticket: Ticket) -> str:
 def _message(text: str, *, forwarded: bool) -> str:
     if not text:
         return ""
-    text = bound(text, _LONGEST_RAW)
+    text = tidy(bound(text, _LONGEST_RAW))
     for _ in range(_ROUNDS):
-        cut = bound(tidy(_cut(text, forwarded=forwarded)))
-        if cut == text:
+        cut = _cut(text, forwarded=forwarded)
+        if cut == text and len(text) <= LIMIT:
             break
-        text = cut
+        text = bound(tidy(cut))
     return text
 
 
 def _cut(text: str, *, forwarded: bool) -> str:
     """Take history and endings off; keep the history, then the endings, if nothing were left."""
     if not is_html(text):
-        return _own_words(tidy(text), tidy(text), forwarded=forwarded)
-    own = tidy(to_text(text, history=forwarded))
+        whole = bound(text, _LONGEST_READ)
+        return _own_words(whole, whole, forwarded=forwarded)
+    own = _readable(to_text(text, history=forwarded))
     if cut := _own_words(own, "", forwarded=forwarded):
         return cut
-    whole = tidy(to_text(text, history=True))
-    return _own_words(whole, whole, forwarded=True) or tidy(without_tags(text))
+    whole = _readable(to_text(text, history=True))
+    return _own_words(whole, whole, forwarded=True) or _readable(without_tags(text))
+
+
+def _readable(text: str) -> str:
+    return bound(tidy(text), _LONGEST_READ)
 
 
 def _own_words(text: str, otherwise: str, *, forwarded: bool) -> str:

@@ -17,7 +17,7 @@ _NOT_TEXT = re.compile(
 _LINE_BREAK = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _SPACES = re.compile("[ \t\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
 _BLANK_LINES = re.compile("\n{3,}")
-_MARKS = re.compile(r"[^\w\x00-\x7f]{%d,}" % (_LONGEST_MARKS + 1))
+_MARKS = re.compile(rf"[^\w\x00-\x7f]{{{_LONGEST_MARKS + 1},}}")
 
 
 def tidy(text: str) -> str:

@@ -9,7 +9,8 @@ _DEVICES = (
 )
 _DEVICE_LINE = re.compile(
     r"(?:sent (?:from|via|with)\b|get outlook for\b|envoyé (?:de|depuis|à partir de|avec)\b"
-    r"|(?:télécharger|obtenir|obtenez) outlook\b|(?:diese nachricht wurde )?von mein\w* .*gesendet"
+    r"|(?:télécharger|obtenir|obtenez) outlook\b"
+    r"|(?:diese nachricht wurde )?von mein\w* (?=.*gesendet)"
     r"|gesendet (?:von|mit|über)\b|outlook für .*(?:abrufen|herunterladen|beziehen)"
     r"|holen sie sich outlook|enviado (?:desde|con)\b|(?:obtener|descargar|consigue) outlook\b"
     r"|inviato da|verzonden vanaf|skickat från|sendt fra|wysłane? z|odesláno z)"
@@ -97,12 +98,17 @@ _EVIDENCE = re.compile(
 )
 _ENOUGH_EVIDENCE = 2  # kinds: one word alone ("confidential", "delete") is said in tickets too
 _LONGEST_DISCLAIMER = 25  # lines
+_WRAPPED_AT = 80  # characters; RFC 5322 asks for 78
+_LONGEST_CLOSING = 160  # characters
+_MOST_NAME_LINES = 3  # after a mere "thanks"
+_MANY_WORDS = 8  # in lower case: a sentence even without its full stop
+_SOME_WORDS = 4  # in lower case, with a full stop
 _BANNER = re.compile(
     r"[*_\s\[(!⚠]*(?:(?:caution|warning|attention|achtung|vorsicht|warnung|external(?: e-?mail)?"
     r"|extern|externe|atención|advertencia|precaución|cuidado)\s*[:!\]]*\s*)?"
     r"(?:this (?:e-?mail|message) (?:originated|came|was sent) from outside|diese (?:e-?mail"
     r"|nachricht) (?:kommt|stammt|wurde) von (?:außerhalb|einem externen|extern)|ce (?:message"
-    r"|courriel|mail) (?:provient|vient) (?:de|d[’'])(?: l[’'])? ?(?:l[’'])?ext|cet e-?mail provient"
+    r"|courriel|mail) (?:provient|vient) (?:de |d[’'])(?:l[’'])?ext|cet e-?mail provient"
     r"|este (?:correo|mensaje)(?: electrónico)? (?:proviene|procede|se originó) (?:de )?fuera)"
     r"[^\n]{0,400}$",
     re.IGNORECASE,
@@ -114,10 +120,7 @@ def without_endings(text: str) -> str:
     """Give a tidy text without banners, disclaimers, device lines and signature; maybe nothing."""
     lines = [line for line in text.split("\n") if not _is_noise(line)]
     lines = _without_disclaimers(lines)
-    lines = _without_signature(lines)
-    while lines and not _WORD.search(lines[-1]):
-        lines.pop()
-    return "\n".join(lines)
+    return "\n".join(_without_rule(_without_signature(_without_rule(lines))))
 
 
 def has_words(text: str) -> bool:
@@ -135,17 +138,19 @@ def _without_disclaimers(lines: list[str]) -> list[str]:
     kept: list[str] = []
     at = 0
     while at < len(lines):
-        length = _disclaimer_length(lines, at) if _DISCLAIMER_BEGINS.match(lines[at]) else 0
-        if not length:
-            kept.append(lines[at])
-        at += length or 1
+        length, disclaims = 1, False
+        if _DISCLAIMER_BEGINS.match(lines[at]):
+            length, disclaims = _disclaimer(lines, at)
+        if not disclaims:
+            kept += lines[at : at + length]
+        at += length
     return kept
 
 
-def _disclaimer_length(lines: list[str], at: int) -> int:
-    """Count the lines of the disclaimer at `at`: to the blank line, or one when it says it all."""
-    if _evidence(lines[at]) >= _ENOUGH_EVIDENCE and not _wrapped(lines, at):
-        return 1
+def _disclaimer(lines: list[str], at: int) -> tuple[int, bool]:
+    """Count the lines from `at` to the blank line, or one that says it all; is it a disclaimer?"""
+    if _evidence(lines[at]) >= _ENOUGH_EVIDENCE and not _goes_on(lines[at]):
+        return 1, True
     seen: set[str | None] = set()
     length = 0
     for line in lines[at : at + _LONGEST_DISCLAIMER]:
@@ -153,21 +158,27 @@ def _disclaimer_length(lines: list[str], at: int) -> int:
             break
         seen.update(found.lastgroup for found in _EVIDENCE.finditer(line))
         length += 1
-    return length if len(seen) >= _ENOUGH_EVIDENCE else 0
+    return length, len(seen) >= _ENOUGH_EVIDENCE
 
 
 def _evidence(line: str) -> int:
     return len({found.lastgroup for found in _EVIDENCE.finditer(line)})
 
 
-def _wrapped(lines: list[str], at: int) -> bool:
-    """Tell whether the line goes on in the next one: it ends within a sentence."""
-    return not lines[at].endswith((".", "!", "*", "_")) or len(lines[at]) <= 80  # noqa: PLR2004
+def _goes_on(line: str) -> bool:
+    """Tell whether a line was broken by a mail program: short, or not the end of a sentence."""
+    return len(line) <= _WRAPPED_AT or not line.endswith((".", "!", "*", "_"))
+
+
+def _without_rule(lines: list[str]) -> list[str]:
+    """Drop what ends a text without a word: blank lines, rules, stars."""
+    end = len(lines)
+    while end and not _WORD.search(lines[end - 1]):
+        end -= 1
+    return lines[:end]
 
 
 def _without_signature(lines: list[str]) -> list[str]:
-    while lines and not _WORD.search(lines[-1]):
-        lines = lines[:-1]
     for at in range(max(0, len(lines) - _LONGEST_SIGNATURE - 1), len(lines)):
         line = lines[at]
         if _DELIMITER.match(line):
@@ -178,11 +189,11 @@ def _without_signature(lines: list[str]) -> list[str]:
 
 
 def _closes(line: str, rest: list[str]) -> bool:
-    if len(line) > 160:  # noqa: PLR2004  # longer than any closing formula
+    if len(line) > _LONGEST_CLOSING:
         return False
     written = [each for each in rest if each]
     if _THANKING.match(line):
-        return len(written) <= 3 and all(_NAME.match(each) for each in written)  # noqa: PLR2004
+        return len(written) <= _MOST_NAME_LINES and all(map(_NAME.match, written))
     if not _CLOSING.match(line):
         return False
     until = next((at for at, each in enumerate(rest) if _POSTSCRIPT.match(each)), len(rest))
@@ -201,5 +212,5 @@ def _is_content(line: str) -> bool:
     if _CONTACT.match(line):
         return False
     words = len(_LOWER_WORDS.findall(line[:400]))
-    sentence = words >= 8 or (words >= 4 and line.endswith((".", "!", "?")))  # noqa: PLR2004
+    sentence = words >= _MANY_WORDS or (words >= _SOME_WORDS and line.endswith((".", "!")))
     return sentence or line.endswith("?") or _FIELD.match(line) is not None

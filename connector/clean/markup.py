@@ -87,16 +87,19 @@ def to_text(text: str, *, history: bool = False) -> str:
     """
     pieces: list[str] = []
     preformatted = False
+    fresh = True  # at the beginning of a line: a block that begins or ends there breaks none
     for piece, name in _pieces(text, history=history):
-        if name == "pre":
-            preformatted = True
-        elif name == "/pre":
-            preformatted = False
-        if name:
-            pieces.append(piece)
-            continue
-        plain = html.unescape(piece) if "&" in piece else piece
-        pieces.append(plain if preformatted else _WHITE.sub(" ", plain))
+        if not name and not preformatted:
+            if piece and not (fresh and piece.isspace()):
+                pieces.append(_WHITE.sub(" ", html.unescape(piece)))
+                fresh = False
+        elif not name:
+            pieces.append(html.unescape(piece))
+            fresh = piece.endswith("\n")
+        elif piece and not (fresh and piece == "\n" and name != "br"):
+            pieces.append(piece.lstrip("\n") if fresh and name != "br" else piece)
+            fresh = piece.endswith("\n")
+        preformatted = name == "pre" or (preformatted and name != "/pre")
     return _READS_AS_TAG.sub("< ", "".join(pieces))
 
 

@@ -22,8 +22,8 @@ _DATE = re.compile(
 _PHONE_BEFORE = re.compile(
     r"(?:\b(?:tel|t[ée]l[ée]ph\w+|telefon\w*|teléfono|tfno|phone|mobile?|mobil\w*|móvil|portable"
     r"|handy\w*|cell|fax|call|ring|reach|dial|whatsapp|appel\w*|joindre|joignable|anruf\w*|anrufen"
-    r"|erreich\w*|rufnummer|llam\w+|sms|gsm|desk|durchwahl|hotline|answering (?:at|on)|numéro de t\w*)"
-    r"|☎|📞)[^\d\n]{0,20}\n?$",
+    r"|erreich\w*|rufnummer|llam\w+|sms|gsm|desk|durchwahl|hotline|answering (?:at|on)"
+    r"|numéro de t\w*)|☎|📞)[^\d\n]{0,20}\n?$",
     re.IGNORECASE,
 )
 _PHONE_AFTER = re.compile(
@@ -45,13 +45,13 @@ _TAX_BEFORE = re.compile(
     r"\b(?:steuer-?id\w*|idnr|tin|identifikationsnummer|tax)\b[^\d\n]{0,20}$", re.IGNORECASE
 )
 _MONEY_AFTER = re.compile(
-    r" ?(?:[€$£¥%]|(?:eur|usd|gbp|chf|euros?|dollars?|kb|mb|gb|tb|kib|mib|gib|bytes?|ms|px)\b|[,:]\d)",
+    r" ?(?:[€$£¥%]|(?:eur|usd|gbp|chf|euros?|dollars?|[kmgt]i?b|bytes?|ms|px)\b|[,:]\d)",
     re.IGNORECASE,
 )
 _MONEY_BEFORE = re.compile(r"(?:[€$£¥]|\b(?:eur|usd|gbp|chf)) ?$", re.IGNORECASE)
 _CARD = re.compile(
-    r"(?:4(?:\d{12}|\d{15}|\d{18})|(?:5[1-5]|2[2-7]\d\d?)\d+|3[47]\d{13}|3(?:0[0-5]|[689]\d)\d{11}"
-    r"|35\d{14}|(?:1800|2131)\d{11}|6(?:011|4[4-9]|5)\d+|62\d{14,17})$"
+    r"(?:4(?:\d{12}|\d{15}|\d{18})|(?:5[1-5]|2[2-7]|35|65)\d{14}|3[47]\d{13}"
+    r"|3(?:0[0-5]|[689]\d)\d{11}|(?:1800|2131)\d{11}|6(?:011|4[4-9]\d)\d{12}|62\d{14,17})$"
 )
 _MAESTRO = re.compile(r"(?:50|5[6-9]|6)\d{10,17}$")
 _AMERICAN = re.compile(r"(?:1[-. ])?\(?\d{3}\)?[-. ]{1,2}\d{3}[-. ]\d{4}$")
@@ -156,8 +156,8 @@ class _Numbers:
             whole = until - at == len(groups) - 1
             if not _plausible(written, digits, whole=whole):
                 continue
-            kind = self._kind(written, digits, start, groups[until][1])
-            if kind and (kind != "PHONE" or self._stands_alone(written, groups, at, until)):
+            alone = whole or self._stands_alone(written, groups, at, until)
+            if kind := self._kind(written, digits, start, groups[until][1], alone=alone):
                 return until, kind
         return None
 
@@ -175,7 +175,7 @@ class _Numbers:
         extension = _EXTENSION.match(self._text, end) if kind == "PHONE" else None
         return extension.end() if extension else end
 
-    def _kind(self, written: str, digits: str, start: int, end: int) -> str:
+    def _kind(self, written: str, digits: str, start: int, end: int, *, alone: bool) -> str:
         if _WORD_AFTER.match(self._text, end) and not _EXTENSION.match(self._text, end):
             return ""
         before = self._text[max(0, start - 40) : start]
@@ -183,7 +183,7 @@ class _Numbers:
             return "CARD"
         if _is_national_id(written, digits, before):
             return "ID"
-        return "PHONE" if self._is_phone(written, digits, before, end) else ""
+        return "PHONE" if alone and self._is_phone(written, digits, before, end) else ""
 
     def _is_phone(self, written: str, digits: str, before: str, end: int) -> bool:
         if len(digits) > 15 or _DATE.match(written):  # noqa: PLR2004  # E.164
@@ -227,12 +227,11 @@ def _plausible(written: str, digits: str, *, whole: bool) -> bool:
 
 
 def _is_card(digits: str, before: str) -> bool:
-    if len(digits) < 12 or not _proof("stdnum.luhn").is_valid(digits):  # noqa: PLR2004
+    if not (sure := _CARD.match(digits)) and not _MAESTRO.match(digits):
         return False
-    if _CARD.match(digits):
-        return True
-    longer = len(digits) > 12 or _MAESTRO.match(digits)  # noqa: PLR2004
-    return bool(longer) and _CARD_BEFORE.search(before) is not None
+    if not sure and not _CARD_BEFORE.search(before):
+        return False
+    return bool(_proof("stdnum.luhn").is_valid(digits))
 
 
 def _is_national_id(written: str, digits: str, before: str) -> bool:

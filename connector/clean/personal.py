@@ -32,19 +32,20 @@ _KEYWORD = rf"(?:(?:{_LONG_WORD})|(?<![^\W_])(?:{_SHORT_WORD}))"
 _VALUE = r"(?:\"[^\"\n]{1,200}\"|'[^'\n]{1,200}'|[^\s\"']\S{0,200})"
 _ASSIGNS = r"(?: ?\([^()\n]{0,30}\))?[\"'*_]{0,2} {0,3}(?::|=>?|->)[*_]{0,2}[ \t]{0,3}"
 _SAYS = (
-    r" (?:is|was|lautet|ist|war|est|était|es|era)(?: now| jetzt| maintenant| ahora)? {1,2}:? ?[\"']?"
+    r" (?:is|was|lautet|ist|war|est|était|es|era)(?: now| jetzt| maintenant| ahora)?"
+    r" {1,2}:? ?[\"']?"
     r"(?=[^\s]{0,100}[\d!#$%&*+=@^_~])(?=[^\s\"']{4})"
 )
 _GIVEN = re.compile(rf"((?=[apkcsmt]){_KEYWORD}(?:{_ASSIGNS}|{_SAYS}))({_VALUE})", re.IGNORECASE)
 _STEMS = ("pass", "pw", "kennw", "contrase", "clave", "secret", "token", "key", "pin", "puk", "mdp")
-_HINT = re.compile(r"[\d@:=]")
+_MARKED = re.compile(r"[^\w\s.,;'’\"-]|[\d_]|--")
 _EMAIL = re.compile(
     r"(?<![\w.%+'-])(?:'(?=[\w]))?([\w.%+'-]++)@"
     r"(\[?\d{1,3}(?:\.\d{1,3}){3}\]?|(?:[\w-]+\.)+(?:xn--[\w-]+|[^\W\d_]{2,63}))(?![\w@])"
 )
 _SPELT_EMAIL = re.compile(
     r"(?<![\w.%+-])[\w.%+-]++ ?[\[({] ?(?:at|arroba|arobase|@) ?[\])}] ?[\w-]+(?:\.[\w-]+)*"
-    r" ?(?:\.|[\[({] ?(?:dot|punkt|point|punto) ?[\])}]) ?[^\W\d_]{2,63}(?!\w)",
+    r" ?(?:\.|[\[({] ?(?:dot|punkt|point|punto) ?[\])}] ?)[^\W\d_]{2,63}(?!\w)",
     re.IGNORECASE,
 )
 _IPV4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)")
@@ -69,8 +70,8 @@ def mask(text: str) -> str:
     no keyword announces, telephone numbers without area code that no word announces, and MAC
     addresses. Takes time linear in the text; masking what was masked changes nothing.
     """
-    if not _HINT.search(text):
-        return text  # no digit, address or assignment: nothing below can match
+    if not _MARKED.search(text):
+        return text  # words and plain punctuation alone: none of the patterns can match
     for _ in range(_ROUNDS):
         masked = _masked(text)
         if masked == text:

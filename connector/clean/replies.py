@@ -17,7 +17,8 @@ _OPENS = re.compile(
 _ATTRIBUTION = re.compile(
     r"[-*_ ]*(?:on\b.+\bwrote ?:|le\b.+ a écrit ?:|am\b.+\bschrieb\b.*:|el\b.+ escribió ?:"
     r"|.+\bschrieb (?:am|um|on)\b.+:|.+ escribió (?:el|on)\b.+:|.+ a écrit le\b.+:"
-    r"|.+\bwrote (?:on|at)\b.+:|\d{4}-\d\d-\d\d\b.+<[^<> ]+@[^<> ]+> ?:)[*_ ]*$",
+    r"|op\b.+\b(?:schreef\b.*|geschreven ?):|.+\bwrote (?:on|at)\b.+:"
+    r"|\d{4}-\d\d-\d\d\b.+<[^<> ]+@[^<> ]+> ?:)[*_ ]*$",
     re.IGNORECASE,
 )
 _DATED = re.compile(r"\b(?:19|20)\d\d\b|\d{1,2} ?[:.h] ?\d\d\b|@|\d{4}年")
@@ -36,6 +37,7 @@ _HEADER = re.compile(
     r"|datos adjuntos|organi[sz]ation|reply to))[*_]* ?:",
     re.IGNORECASE,
 )
+_FEWEST_LABELS = 3  # two are written by people too: "To: … Subject: …"
 _LONGEST_HEADER = 12  # lines, wrapped recipients included
 _ORIGINAL = re.compile(
     r"[-_ *]{2,}(?:original message|original appointment|ursprüngliche nachricht"
@@ -56,7 +58,6 @@ _REPLY_ABOVE = re.compile(
     r"|por encima de esta linea)\b.{0,40}$",
     re.IGNORECASE,
 )
-_RULE = re.compile(r"[-_=*–—]{3,}$")
 _HINT = re.compile(
     r"^ ?>|[:：][*_]*$|original|forward|weitergeleitet|transféré|reenviado|nachricht"
     r"|this line|dieser (?:zeile|linie)|cette ligne|esta l[ií]nea|^[>*_ ]*(?:from|von|de)[*_]* ?:",
@@ -82,31 +83,33 @@ def _above_history(lines: list[str], *, forwarded: bool) -> list[str]:
     tries = _Tries()
     at = 0
     while at < len(lines):
-        line = lines[at]
-        if _FORWARD.match(line):
+        if _FORWARD.match(lines[at]):
             forwarded = True
             at = _next_text(lines, at + 1)
             at += _header_length(lines, at)
             continue
-        if not forwarded and _ORIGINAL.match(line):
+        length, history = _introduction(lines, at, tries)
+        if history and not forwarded and not (at == 0 and _REPLY_ABOVE.match(lines[at])):
             break
-        if _REPLY_ABOVE.match(line):
-            if "".join(kept).strip():
-                break
-            at += 1
-            continue
-        passed = _header_length(lines, at)
-        if not passed and (length := tries.attribution_length(lines, at)):
-            quoted = lines[_next_text(lines, at + length) :][:1]
-            passed = length if forwarded or (quoted and quoted[0].startswith(">")) else -1
-        elif passed and not forwarded:
-            passed = -1
-        if passed < 0:
-            break
-        if not passed:
-            kept.append(line)
-        at += passed or 1
+        if not length:
+            kept.append(lines[at])
+        at += length or 1
     return kept
+
+
+def _introduction(lines: list[str], at: int, tries: "_Tries") -> tuple[int, bool]:
+    """Count the lines at `at` that introduce earlier mail, and tell whether it is all that follows.
+
+    After an attribution, quoted lines may be followed by the sender's answers.
+    """
+    if _ORIGINAL.match(lines[at]) or _REPLY_ABOVE.match(lines[at]):
+        return 1, True
+    if length := _header_length(lines, at):
+        return length, True
+    if length := tries.attribution_length(lines, at):
+        after = _next_text(lines, at + length)
+        return length, after >= len(lines) or not lines[after].startswith(">")
+    return 0, False
 
 
 def _next_text(lines: list[str], at: int) -> int:
@@ -131,7 +134,7 @@ def _header_length(lines: list[str], at: int) -> int:
         elif "subject" in seen:
             break
     whole = "sender" in seen and ("subject" in seen or {"date", "to"} <= seen)
-    return length if whole and len(seen) >= 3 else 0
+    return length if whole and len(seen) >= _FEWEST_LABELS else 0
 
 
 class _Tries:

@@ -21,6 +21,9 @@ from connector.model import Aspect, Reading, Status, Ticket, TicketId
 from connector.ports import Labels
 from connector.settings import Models
 
+_ANSWERS = 68
+"""Columns that the table needs beside the text, with the longest of the shipped labels."""
+
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 _CHUNK = 64
@@ -66,7 +69,7 @@ class BadInput(TriagedError):
     help="A category of your own, with words that describe it; give it at least twice.",
 )
 @click.option(
-    "--models",
+    "--bundle",
     type=click.Path(path_type=Path, file_okay=False),
     help="A bundle's folder instead of the one that comes with triaged.",
 )
@@ -76,11 +79,11 @@ def command(
     *,
     jsonl: bool,
     labels: tuple[str, ...],
-    models: Path | None,
+    bundle: Path | None,
     as_json: bool,
 ) -> None:
     """Classify each TEXT, or the standard input (a text, or JSON lines with --jsonl)."""
-    engine = load_engine(Models(directory=models))
+    engine = load_engine(Models(bundle=bundle))
     classifier = engine.classifier(_labels(labels))
     inputs = _inputs(texts, sys.stdin, jsonl=jsonl)
     console = Console()
@@ -90,7 +93,7 @@ def command(
             for one, reading in zip(chunk, readings, strict=True):
                 click.echo(json.dumps(_as_json(one, reading), ensure_ascii=False))
         else:
-            console.print(_table(chunk, readings))
+            console.print(_table(chunk, readings, console.width))
 
 
 def _labels(given: Iterable[str]) -> Labels:
@@ -144,18 +147,19 @@ def _as_json(one: Input, reading: Reading) -> dict[str, Any]:
     }
 
 
-def _table(chunk: list[Input], readings: Iterable[Reading]) -> Table:
+def _table(chunk: list[Input], readings: Iterable[Reading], width: int) -> Table:
     table = Table()
-    table.add_column("text", max_width=48, no_wrap=True)
-    table.add_column("lang")
+    shown = max(16, width - _ANSWERS)
+    table.add_column("text", width=shown, no_wrap=True, overflow="ellipsis")
+    table.add_column("lang", no_wrap=True)
     for aspect in (Aspect.CATEGORY, Aspect.PRIORITY, Aspect.SENTIMENT):
-        table.add_column(aspect)
+        table.add_column(aspect, no_wrap=True)
     for one, reading in zip(chunk, readings, strict=True):
         answers = {prediction.aspect: prediction for prediction in reading.predictions}
         cells = [
-            f"{answer.label or '?'} {answer.confidence:.2f}" if answer else ""
+            f"{answer.label or 'unsure'} {answer.confidence:.2f}" if answer else ""
             for answer in map(answers.get, (Aspect.CATEGORY, Aspect.PRIORITY, Aspect.SENTIMENT))
         ]
-        shown = " ".join((one.subject or one.text).split())
-        table.add_row(shown, reading.language, *cells)
+        text = " ".join((one.subject or one.text).split())
+        table.add_row(text, reading.language, *cells)
     return table

@@ -117,7 +117,7 @@ class Stage:
             written += verdict["action"] == "write"
             if (stands or None) != expected:
                 wrong.append(f"{aspect} is {stands!r}, not {expected!r}")
-        if seen["public_messages"]:
+        if seen["public_messages"] > 1:  # the first one is the requester's own
             wrong.append("the requester was written to")
         return Proof(answer=answer, written=written, wrong=tuple(wrong))
 

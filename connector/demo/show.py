@@ -91,8 +91,8 @@ class Summary:
     def lines(self) -> Iterable[RenderableType]:
         """Give the summary for people."""
         facts = self.as_json()
-        table = Table(title="What happened", show_header=False, title_justify="left")
-        table.add_column(style="bold")
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="bold", no_wrap=True)
         table.add_column()
         rate = f"{facts['tickets_per_second']} per second"
         table.add_row("tickets triaged", f"{self.tickets} in {facts['seconds']} s ({rate})")
@@ -103,15 +103,16 @@ class Summary:
             )
         table.add_row(
             "write-backs verified",
-            f"{facts['tickets_verified']} of {self.tickets} tickets read back from the desk and"
-            f" right, {facts['fields_written']} fields written",
+            f"{facts['tickets_verified']} of {self.tickets} tickets read back and right"
+            f" ({facts['fields_written']} fields written)",
         )
         for aspect, found in facts["agreement"].items():
             table.add_row(
-                f"{aspect}: as their writer labelled them",
-                f"{found['agrees']} of {found['answered']} answered"
+                f"{aspect} as its writer has it",
+                f"{found['agrees']} of the {found['answered']} answered"
                 f" ({self.tickets - found['answered']} left to people)",
             )
+        yield Text("\nWhat happened", "bold")
         yield table
         for proof in self.wrong:
             yield Text(f"✗ ticket {proof.answer.arrival.id}: {'; '.join(proof.wrong)}", "red")

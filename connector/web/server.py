@@ -2,9 +2,9 @@
 
 import asyncio
 import socket
-from threading import Event, Thread
+from threading import Thread
+from time import sleep
 
-import structlog
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
@@ -15,7 +15,8 @@ from connector.errors import ConfigError
 HEADER_TIMEOUT = 5_000
 """Milliseconds for a request's headers: a slow sender must not hold a connection for long."""
 
-_log = structlog.get_logger()
+PROBE = 0.01
+"""Seconds between two tries to reach our own server while it starts: some ten tries in all."""
 
 
 class WebServer:
@@ -25,15 +26,18 @@ class WebServer:
         self.host = host
         self.port = _free_port(host, port)
         self._application = application
-        self._listening = Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: Server | None = None
         self._thread = Thread(target=self._run, name="web", daemon=True)
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Begin to serve; raises `ConfigError` when the address was taken in the meantime."""
         self._thread.start()
-        self._listening.wait()
+        # The server has no way to say that it listens: the first connection that it takes tells.
+        while not self._answers():
+            if not self._thread.is_alive():
+                raise _unusable(self.host, self.port, "the server ended")
+            sleep(PROBE)
 
     def stop(self, timeout: float) -> None:
         """Take no more requests, answer those under way, and end."""
@@ -42,10 +46,14 @@ class WebServer:
         self._thread.join(timeout)
 
     def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    def _answers(self) -> bool:
         try:
-            asyncio.run(self._serve())
-        finally:
-            self._listening.set()
+            socket.create_connection((self.host, self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -58,7 +66,6 @@ class WebServer:
             log_enabled=False,
             http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT),
         )
-        self._server.on_startup(self._listening.set)
         await self._server.serve()
 
 
@@ -70,8 +77,12 @@ def _free_port(host: str, port: int) -> int:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise ConfigError(
-                f"web.listen: {host}:{port} cannot be used ({error.strerror}); choose another"
-                " address or stop what listens there"
-            ) from error
+            raise _unusable(host, port, error.strerror) from error
         return int(probe.getsockname()[1])
+
+
+def _unusable(host: str, port: int, why: str | None) -> ConfigError:
+    return ConfigError(
+        f"web.listen: {host}:{port} cannot be used ({why}); choose another address or stop what"
+        " listens there"
+    )

@@ -283,7 +283,7 @@ def test_a_ticket_that_cannot_be_handled_costs_only_itself(
     assert adapter.writes(poison) == 0
 
 
-def test_a_desk_that_is_down_pauses_and_loses_nothing(daemon, adapter, store, clock) -> None:
+def test_a_desk_that_is_down_pauses_and_loses_nothing(daemon, adapter, clock) -> None:
     ticket = adapter.arrive("network down", "no network")
     daemon.poller.look(ACME)
     adapter.fail_next(Retry("503", after=30))

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+
+from connector.assign import MIN_CASES, suggest
+from connector.model import Agent, Group, Staff, TicketId
+from connector.store import Case
+
+STAFF = Staff(
+    groups=(Group(id="net", name="Network"), Group(id="app", name="Applications")),
+    agents=(
+        Agent(id="ana", name="Ana Ruiz", groups=("net",)),
+        Agent(id="ben", name="Ben Ode", groups=("net",)),
+        Agent(id="cho", name="Cho Min", groups=("app",)),
+    ),
+)
+
+
+def vector(angle: float) -> bytes:
+    """A unit vector in the plane, so that similarity is the cosine of the difference."""
+    return np.array([np.cos(angle), np.sin(angle)]).astype("<f2").tobytes()
+
+
+def cases(count: int, angle: float, group: str, assignee: str) -> list[Case]:
+    return [
+        Case(
+            ticket=TicketId(f"{group}{assignee}{number}"),
+            group=group,
+            assignee=assignee,
+            vector=vector(angle + number / 1000),
+        )
+        for number in range(count)
+    ]
+
+
+NETWORK = cases(8, 0.0, "net", "ana") + cases(4, 0.05, "net", "ben")
+APPLICATIONS = cases(10, 1.5, "app", "cho")
+
+
+def test_the_group_of_the_nearest_tickets_comes_first_then_the_skilled_person() -> None:
+    found = suggest(vector(0.0), NETWORK + APPLICATIONS, {}, STAFF)
+    assert (found.label, found.display) == ("ana", "Ana Ruiz (Network)")
+    assert found.confidence > 0.95
+    assert found.reason == (
+        "12 of the 15 most similar resolved tickets went to Network; Ana Ruiz has 0 open tickets"
+    )
+    assert [agent for agent, _ in found.ranking] == ["ana", "ben"]
+
+
+def test_a_busy_expert_gives_way_to_an_idle_colleague() -> None:
+    found = suggest(vector(0.0), NETWORK + APPLICATIONS, {"ana": 40, "ben": 0}, STAFF)
+    assert found.label == "ben"
+
+
+def test_an_equal_load_changes_nothing() -> None:
+    found = suggest(vector(0.0), NETWORK + APPLICATIONS, {"ana": 9, "ben": 9}, STAFF)
+    assert found.label == "ana"
+
+
+def test_two_groups_that_are_equally_near_are_left_to_people() -> None:
+    three = (("net", "ana"), ("app", "cho"), ("sec", "dan"))
+    mixed = [cases(5, 0.0, group, agent) for group, agent in three]
+    found = suggest(vector(0.0), [case for some in mixed for case in some], {}, STAFF)
+    assert found.label is None
+    assert "several groups" in found.reason
+
+
+@pytest.mark.parametrize("count", [0, MIN_CASES - 1])
+def test_an_anecdote_is_no_ground_for_a_suggestion(count: int) -> None:
+    found = suggest(vector(0.0), cases(count, 0.0, "net", "ana"), {}, STAFF)
+    assert (found.label, found.confidence) == (None, 0.0)
+    assert found.reason == f"only {count} resolved tickets to compare with"
+
+
+def test_somebody_who_left_is_not_named() -> None:
+    left = cases(12, 0.0, "net", "gone")
+    found = suggest(vector(0.0), left, {"ana": 3}, STAFF)
+    assert found.label == "ben"
+
+
+def test_a_group_without_people_is_said_and_nobody_named() -> None:
+    found = suggest(vector(0.0), cases(12, 0.0, "old", "gone"), {}, STAFF)
+    assert found.label is None
+    assert found.reason == "similar tickets went to old, which has no agent now"
+
+
+def test_a_text_that_could_not_be_read_is_not_compared() -> None:
+    assert suggest(b"", NETWORK, {}, STAFF).label is None
+
+
+def test_vectors_of_another_encoder_are_not_compared() -> None:
+    other = [
+        Case(ticket=case.ticket, group="app", assignee="cho", vector=case.vector * 2)
+        for case in NETWORK
+    ]
+    assert suggest(vector(0.0), other, {}, STAFF).label is None

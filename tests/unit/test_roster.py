@@ -1,0 +1,82 @@
+from types import SimpleNamespace
+
+import pytest
+from structlog.testing import capture_logs
+
+from connector.errors import ConfigError, Retry, Unauthorized
+from connector.model import TenantId
+from connector.roster import LONGEST_PAUSE, Roster
+
+ACME, BETA = TenantId("acme"), TenantId("beta")
+
+
+@pytest.fixture
+def roster(clock) -> Roster:
+    made = Roster([ACME, BETA], clock)
+    for tenant in (ACME, BETA):
+        made.admit(SimpleNamespace(tenant=tenant))  # type: ignore[arg-type]
+    return made
+
+
+def free(roster: Roster) -> list[TenantId]:
+    seen: list[TenantId] = []
+    with roster.turn(seen.extend):
+        pass
+    return seen
+
+
+def test_a_tenant_is_in_one_threads_hands_at_a_time(roster) -> None:
+    with roster.turn(lambda _: ACME) as desk:
+        assert desk.tenant == ACME
+        assert free(roster) == [BETA]
+    assert free(roster) == [ACME, BETA]
+
+
+def test_a_tenant_in_hand_is_free_again_after_an_error(roster) -> None:
+    with pytest.raises(ZeroDivisionError), roster.turn(lambda _: ACME):
+        raise ZeroDivisionError
+    assert free(roster) == [ACME, BETA]
+
+
+def test_a_tenant_that_is_not_connected_yet_is_not_chosen(clock) -> None:
+    assert free(Roster([ACME], clock)) == []
+
+
+def test_a_desk_that_names_a_time_is_left_alone_until_then(roster, clock) -> None:
+    assert roster.failed(ACME, Retry("429", after=42)) == 42
+    assert free(roster) == [BETA]
+    clock.pass_time(41)
+    assert free(roster) == [BETA]
+    clock.pass_time(1)
+    assert free(roster) == [ACME, BETA]
+
+
+def test_pauses_grow_with_failures_up_to_a_bound(roster) -> None:
+    pauses = [roster.failed(ACME, Retry("503")) for _ in range(200)]
+    assert all(0 <= pause <= LONGEST_PAUSE for pause in pauses)
+    assert max(pauses[:1]) <= 2
+    assert max(pauses[50:]) > 60
+
+
+def test_a_short_failure_does_not_shorten_a_long_pause(roster, clock) -> None:
+    roster.failed(ACME, Retry("429", after=300))
+    roster.failed(ACME, Retry("429", after=1))
+    clock.pass_time(100)
+    assert free(roster) == [BETA]
+
+
+def test_the_first_failure_and_the_recovery_are_logged_and_nothing_between(roster) -> None:
+    with capture_logs() as logs:
+        for _ in range(5):
+            roster.failed(ACME, Retry("503"))
+        roster.worked(ACME)
+        roster.worked(ACME)
+    assert [entry["event"] for entry in logs] == ["tenant_paused", "tenant_recovered"]
+
+
+@pytest.mark.parametrize("error", [Unauthorized("401"), ConfigError("no such field")])
+def test_what_a_person_must_mend_stops_the_tenant_for_good(roster, clock, error) -> None:
+    roster.failed(ACME, error)
+    clock.pass_time(10**7)
+    assert free(roster) == [BETA]
+    assert roster.stopped() == {ACME: str(error)}
