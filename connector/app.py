@@ -2,12 +2,10 @@
 
 import os
 import signal
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from threading import Event
+from threading import Event, Thread
 from time import monotonic
 from typing import Self
 
@@ -39,6 +37,9 @@ HISTORY = timedelta(days=30)
 """How far back resolved tickets are read, once, to suggest assignees by."""
 
 HOUSEKEEPING = timedelta(hours=1)
+
+SIGNALS_SEEN = 1.0
+"""Seconds after which a signal is seen at the latest."""
 
 WORKERS = 4
 """Threads that carry tickets: they wait for desks most of the time."""
@@ -99,7 +100,9 @@ class Daemon:
 
     def wait(self) -> None:
         """Return once the daemon was told to stop, by `stop`, SIGTERM or SIGINT."""
-        self._stopping.wait()
+        # Not without an end: a signal that comes just before the wait is handled after it.
+        while not self._stopping.wait(SIGNALS_SEEN):
+            pass
 
     def stop(self) -> None:
         """Ask every part to end; `__exit__` waits for them."""
@@ -173,27 +176,30 @@ class Daemon:
         )
         self._scheduler.start()
         resources.callback(self._scheduler.shutdown)
-        for tenant in self._settings:
-            self._soon(partial(self._connect, tenant), 0.0)
         self._scheduler.add_job(
             self._keep_house, "interval", seconds=HOUSEKEEPING.total_seconds(), id="housekeeping"
         )
-
-    def _soon(self, action: Callable[[], None], seconds: float) -> None:
-        at = datetime.now(UTC) + timedelta(seconds=seconds)
-        self._scheduler.add_job(action, "date", run_date=at)
+        for tenant in self._settings:
+            # A thread and no job: the scheduler's shutdown waits for jobs with a lock in its hands
+            # that a job needs to add another.
+            thread = Thread(target=self._connect, args=(tenant,), name="connects", daemon=True)
+            thread.start()
+            resources.callback(thread.join, DRAIN)
 
     def _connect(self, tenant: TenantId) -> None:
-        """Connect a tenant's desk, or try again later: one desk that is down stops nobody."""
-        settings = self._settings[tenant]
-        try:
-            desk = connect(settings, self._adapters[tenant], self._engine)
-            self._learn_history(desk)
-        except TriagedError as error:
-            pause = self._roster.failed(tenant, error)
-            if tenant not in self._roster.stopped():
-                self._soon(partial(self._connect, tenant), pause)
-            return
+        """Connect a tenant's desk, however often it takes: one that is down stops nobody."""
+        while not self._stopping.is_set() and tenant not in self._roster.stopped():
+            try:
+                desk = connect(self._settings[tenant], self._adapters[tenant], self._engine)
+                self._learn_history(desk)
+            except TriagedError as error:
+                self._stopping.wait(self._roster.failed(tenant, error))
+            else:
+                self._admit(desk)
+                return
+
+    def _admit(self, desk: Desk) -> None:
+        tenant, interval = desk.tenant, self._settings[desk.tenant].intake.poll.total_seconds()
         self._roster.admit(desk)
         self._roster.worked(tenant)
         for warning in desk.identity.warnings:
@@ -205,8 +211,8 @@ class Daemon:
             "interval",
             args=[tenant],
             id=f"poll {tenant}",
-            seconds=settings.intake.poll.total_seconds(),
-            jitter=settings.intake.poll.total_seconds() * 0.1,
+            seconds=interval,
+            jitter=interval * 0.1,
             next_run_time=datetime.now(UTC),
         )
 

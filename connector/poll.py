@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from threading import Event
 
-from connector.errors import TriagedError
+import structlog
+
+from connector.errors import Rejected, TriagedError
 from connector.metrics import Metrics
 from connector.model import TenantId
 from connector.roster import Roster
 from connector.store import Store
+
+_log = structlog.get_logger()
 
 
 class Poller:
@@ -45,5 +49,9 @@ class Poller:
                 if self._stopping.is_set():
                     return
             self._roster.worked(tenant)
+        except Rejected as error:
+            # The cursor is no longer good, say. Said at every look, until a person acts; work that
+            # webhooks bring goes on.
+            _log.error("poll_refused", tenant=tenant, error=str(error))
         except TriagedError as error:
             self._roster.failed(tenant, error)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from connector.errors import StateInUse, StateUnusable
@@ -56,9 +56,15 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Give the writing connection inside one transaction; durable once the block ends."""
-        with self._writing, self._writer.begin() as connection:
-            yield connection
+        """Give the writing connection inside one transaction; durable once the block ends.
+
+        Raises `StateUnusable` when the disk is full or fails; nothing was changed then.
+        """
+        try:
+            with self._writing, self._writer.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise StateUnusable(f"{FILE}: {error.orig}") from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

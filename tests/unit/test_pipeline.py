@@ -3,6 +3,7 @@ from threading import Event
 from types import MappingProxyType
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.memory import FIELDS, MemoryAdapter
 from connector.decide import Rule
@@ -324,6 +325,17 @@ def test_a_poll_that_fails_half_way_goes_on_from_its_last_page(
     daemon.round()
     assert all(adapter.read(ticket).fields["category"] == "network" for ticket in tickets)
     assert len(classifier.asked) == 7
+
+
+def test_a_cursor_that_the_desk_refuses_is_said_and_stops_nobody(daemon, adapter, store) -> None:
+    adapter.fail_next(Rejected("400"))
+    with capture_logs() as logs:
+        daemon.poller.look(ACME)
+    assert [entry["event"] for entry in logs] == ["poll_refused"]
+    ticket = adapter.arrive("network down", "no network")
+    store.inbox.receive(ACME, [ticket], delivery="d1")
+    assert daemon.worker.turn()
+    assert adapter.read(ticket).fields["category"] == "network"
 
 
 def test_a_resolved_ticket_is_learnt_from_and_not_written(daemon, adapter, store) -> None:

@@ -1,0 +1,81 @@
+"""The options of a Zendesk desk: the `desk:` section of a tenant file."""
+
+import base64
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from adapters.origin import Origin
+from connector.ports import SecretName
+
+PUBLIC_TEST_SECRET = base64.b64encode(b"this_secret_is_for_testing_only").decode()
+"""Zendesk signs with this published value before a webhook exists; whoever uses it trusts all."""
+
+SAFETY = 65.0
+"""Seconds over which a minute's calls are spread: the desk's minute does not begin with ours."""
+
+_ACCOUNT = re.compile(r"[^@\s/:]+@[^@\s/:]+")
+
+
+def _desk_url(value: str) -> str:
+    """Give the address as `scheme://host[:port]`."""
+    try:
+        parts, origin = urlsplit(value), Origin.of(value)
+    except ValueError:
+        raise _bad_url() from None
+    more = parts.path.strip("/") or parts.query or parts.fragment
+    if not origin.host or more or "@" in parts.netloc:
+        raise _bad_url()
+    if origin.scheme == "http" and not (origin.is_loopback and "." in origin.host):
+        raise PydanticCustomError(
+            "url_in_clear", "write https; http is only for a sandbox on http://127.0.0.1:PORT"
+        )
+    if origin.scheme not in {"http", "https"} or "." not in origin.host:
+        raise _bad_url()
+    return f"{origin.scheme}://{parts.netloc.lower()}"
+
+
+def _bad_url() -> PydanticCustomError:
+    return PydanticCustomError(
+        "desk_url", "write the account's address alone, such as https://acme.zendesk.com"
+    )
+
+
+def _account(value: str) -> str:
+    if not _ACCOUNT.fullmatch(value):
+        raise PydanticCustomError(
+            "account", "write the e-mail address of the account that owns the token, without /token"
+        )
+    return value
+
+
+class ZendeskDesk(BaseModel):
+    """How to reach a Zendesk account and as whom."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    platform: Literal["zendesk"]
+    url: Annotated[str, AfterValidator(_desk_url)] = Field(
+        description="The account's address, such as https://acme.zendesk.com."
+    )
+    account: Annotated[str, AfterValidator(_account)] = Field(
+        description="E-mail address of the user in whose name triage reads and writes."
+    )
+    token: SecretName = Field(description="Name of the secret that holds the user's API token.")
+    webhook_secret: SecretName | None = Field(
+        default=None,
+        description="Name of the webhook's signing secret; taken from intake.webhook.secret.",
+    )
+    export_calls_per_minute: Annotated[int, Field(ge=1)] = Field(
+        default=10,
+        description="Calls of the incremental export per minute. Zendesk grants 10 and answers 429 "
+        "above, without showing this limit in its headers; 30 with the High Volume add-on.",
+    )
+
+    @property
+    def export_interval(self) -> float:
+        """Seconds between two calls of the incremental export."""
+        return SAFETY / self.export_calls_per_minute

@@ -1,0 +1,186 @@
+"""The sandbox's own control calls: the same on every platform's sandbox, no platform's API."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from adapters.zendesk.sandbox.exchange import Fault, Reply, Request, refusal
+from adapters.zendesk.sandbox.hooks import Webhook, Webhooks
+from adapters.zendesk.sandbox.reading import not_found
+from adapters.zendesk.sandbox.state import ACCOUNT, EVERYBODY, DeskState, Raw
+from connector.model import Secret
+
+TOKEN_NAME, HOOK_NAME = "sandbox.zendesk-token", "sandbox.zendesk-webhook"
+TENANT = "sandbox"
+
+_EXPORT_CALLS = 6000
+"""Per minute: the sandbox grants what the tenant file asks, and a demonstration polls often."""
+
+_SETTINGS = ("export_delay", "page_size_cap", "rate_limit", "latency")
+
+
+class ControlCalls:
+    """Lets tickets arrive, people change them, and things go wrong."""
+
+    def __init__(self, state: DeskState, hooks: Webhooks, token: Secret, secret: Secret) -> None:
+        self._state = state
+        self._hooks = hooks
+        self._token = token
+        self._secret = secret
+        self.faults: list[Fault] = []
+        self.calls: dict[str, int] = {}
+        self.rate_limit = 0
+        self.latency = 0.0
+
+    def tenant(self, request: Request) -> Reply:
+        """`GET /sandbox/tenant`: all that a tenant file for this desk needs."""
+        desk = {
+            "platform": "zendesk",
+            "url": request.base,
+            "account": ACCOUNT,
+            "token": f"secret:{TOKEN_NAME}",
+            "export_calls_per_minute": _EXPORT_CALLS,
+        }
+        fields = {
+            "category": "360001",
+            "priority": "priority",
+            "sentiment": "360002",
+            "assignee": "360003",
+        }
+        body = {
+            "tenant": TENANT,
+            "desk": desk,
+            "intake": {"poll": "2s", "webhook": {"secret": f"secret:{HOOK_NAME}"}},
+            "aspects": {name: {"field": field, "mode": "auto"} for name, field in fields.items()},
+            "secrets": {TOKEN_NAME: self._token.reveal(), HOOK_NAME: self._secret.reveal()},
+        }
+        return Reply(body=body)
+
+    def staff(self, request: Request) -> Reply:
+        """`POST /sandbox/staff`: replace groups and agents."""
+        told = _mapping(request.body)
+        self._state.set_staff(told.get("groups") or (), told.get("agents") or ())
+        groups = {group["name"]: str(group["id"]) for group in self._state.groups}
+        agents = {user["email"]: str(user["id"]) for user in self._state.users}
+        groups.pop(EVERYBODY, None) if EVERYBODY not in (told.get("groups") or ()) else None
+        agents.pop(ACCOUNT)
+        return Reply(body={"groups": groups, "agents": agents})
+
+    def arrive(self, request: Request) -> Reply:
+        """`POST /sandbox/tickets`: a requester files a ticket now."""
+        told = _mapping(request.body)
+        ticket = self._state.arrive(
+            str(told.get("subject") or ""),
+            str(told.get("description") or ""),
+            str(told.get("requester") or ""),
+        )
+        self._set(ticket, told)
+        if told.get("hook"):
+            self._hooks.announce(ticket)
+        return Reply(status=HTTPStatus.CREATED, body={"id": str(ticket["id"])})
+
+    def change(self, request: Request, ticket_id: str) -> Reply:
+        """`POST /sandbox/tickets/{id}`: the requester answers, or an agent changes something."""
+        ticket = self._ticket(ticket_id)
+        told = _mapping(request.body)
+        if "reply" in told:
+            author = ticket["requester_id"]
+            self._state.comment(ticket, str(told["reply"]), author=author, public=True)
+        self._set(ticket, told)
+        self._state.touch(ticket)
+        return self.show(request, ticket_id)
+
+    def _set(self, ticket: Raw, told: Mapping[str, Any]) -> None:
+        try:
+            group = self._state.group_id(told["group"]) if "group" in told else None
+            agent = self._state.agent_id(told["assignee"]) if "assignee" in told else None
+        except KeyError as error:
+            raise refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "NoSuchStaff", str(error)) from None
+        if "tags" in told:
+            ticket["tags"] = sorted(set(told["tags"]))
+        for field, value in (told.get("fields") or {}).items():
+            self._state.set_field(ticket, field, value)
+        named = {"status": told.get("status"), "group": group, "assignee": agent}
+        for field, value in named.items():
+            if value is not None:
+                self._state.set_field(ticket, field, value)
+
+    def show(self, _request: Request, ticket_id: str) -> Reply:
+        """`GET /sandbox/tickets/{id}`: what a person sees, and who wrote how often."""
+        ticket = self._ticket(ticket_id)
+        fields = {str(row["id"]): row["value"] for row in ticket["custom_fields"]}
+        named = {"priority": ticket["priority"], "type": ticket["type"]}
+        comments = self._state.comments[ticket["id"]]
+        body = {
+            "id": str(ticket["id"]),
+            "subject": ticket["subject"],
+            "description": ticket["description"],
+            "status": ticket["status"],
+            "group": ticket["group_id"],
+            "assignee": ticket["assignee_id"],
+            "fields": {**named, **fields},
+            "tags": ticket["tags"],
+            "writes": self._state.writes.get(ticket["id"], 0),
+            "public_messages": sum(1 for comment in comments if comment["public"]),
+        }
+        return Reply(body=body)
+
+    def _ticket(self, ticket_id: str) -> Raw:
+        ticket = self._state.tickets.get(int(ticket_id))
+        if ticket is None:
+            raise not_found()
+        return ticket
+
+    def webhook(self, request: Request) -> Reply:
+        """`POST /sandbox/webhook`: deliver arrivals to one receiver from now on."""
+        url = str(_mapping(request.body).get("url") or "")
+        self._hooks.register(Webhook(id="SANDBOX", url=url, secret=self._secret))
+        return Reply(status=HTTPStatus.CREATED, body={"secret": self._secret.reveal()})
+
+    def deliveries(self, _request: Request) -> Reply:
+        """`GET /sandbox/webhook/deliveries`."""
+        rows = [
+            {"id": each.id, "ticket": each.ticket, "status": each.status, "attempts": each.attempts}
+            for each in self._hooks.invocations
+        ]
+        return Reply(body=rows)
+
+    def settings(self, request: Request) -> Reply:
+        """`POST /sandbox/settings`: how the desk behaves from now on."""
+        told = _mapping(request.body)
+        unknown = sorted(told.keys() - set(_SETTINGS))
+        if unknown:
+            raise refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "UnknownSetting", ", ".join(unknown))
+        self._state.export_delay = float(told.get("export_delay", self._state.export_delay))
+        self._state.page_size_cap = int(told.get("page_size_cap", self._state.page_size_cap))
+        self.rate_limit = int(told.get("rate_limit", self.rate_limit))
+        self.latency = float(told.get("latency", self.latency))
+        return Reply(body={})
+
+    def add_faults(self, request: Request) -> Reply:
+        """`POST /sandbox/faults`: what goes wrong with the next calls."""
+        rows = request.body if isinstance(request.body, list) else [_mapping(request.body)]
+        try:
+            self.faults.extend([Fault(**row) for row in rows])
+        except TypeError as error:
+            raise refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "UnknownFault", str(error)) from None
+        return Reply(body={})
+
+    def count_calls(self, _request: Request) -> Reply:
+        """`GET /sandbox/calls`: how often each path was called."""
+        return Reply(body=self.calls)
+
+    def fault(self, call: str) -> Fault | None:
+        """Take the first fault that a call meets; it is used up after its times."""
+        met = next((each for each in self.faults if call.startswith(each.match)), None)
+        if met is not None:
+            met.times -= 1
+            if met.times < 1:
+                self.faults.remove(met)
+        return met
+
+
+def _mapping(body: Any) -> Mapping[str, Any]:
+    if not isinstance(body, dict):
+        raise refusal(HTTPStatus.BAD_REQUEST, "InvalidRequest", "the body is no JSON object")
+    return body

@@ -1,0 +1,68 @@
+"""Zendesk's signed webhook calls: verified over the raw bytes first, read afterwards."""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+
+from adapters.zendesk.mapping import id_of, time_of
+from connector.errors import Forged, Unreadable
+from connector.model import Delivery, Secret, TicketId
+
+SIGNATURE = "x-zendesk-webhook-signature"
+TIMESTAMP = "x-zendesk-webhook-signature-timestamp"
+INVOCATION = "x-zendesk-webhook-invocation-id"
+
+_TICKET_EVENT = "zen:event-type:ticket."
+_ID = re.compile(r"[0-9]{1,20}")
+
+
+def signature(secret: Secret, timestamp: str, body: bytes) -> str:
+    """Sign as Zendesk does: base64(HMAC-SHA256(secret as UTF-8, timestamp then body))."""
+    key = secret.reveal().encode()
+    message = timestamp.encode("utf-8", "surrogatepass") + body
+    return base64.b64encode(hmac.new(key, message, hashlib.sha256).digest()).decode()
+
+
+def read_delivery(body: bytes, headers: Mapping[str, str], secret: Secret) -> Delivery:
+    """Verify a call and say which ticket it names.
+
+    The time in the signed header is that of the attempt, not of the event. The delivery's id is
+    the invocation's, the same over Zendesk's own retries; without that header, the signature.
+    Raises `Forged` before anything of the body is parsed, `Unreadable` after.
+    """
+    timestamp, given = headers.get(TIMESTAMP, ""), headers.get(SIGNATURE, "")
+    expected = signature(secret, timestamp, body)
+    if not hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogatepass")):
+        raise Forged("the webhook's signature does not match")
+    sent_at = _attempted(timestamp)
+    tickets = (_ticket(body),)
+    return Delivery(id=headers.get(INVOCATION) or given, tickets=tickets, sent_at=sent_at)
+
+
+def _attempted(timestamp: str) -> datetime:
+    try:
+        return time_of(timestamp)
+    except ValueError:
+        raise Forged("the webhook's timestamp is not ISO 8601") from None
+
+
+def _ticket(body: bytes) -> TicketId:
+    try:
+        event = json.loads(body)
+    except ValueError:
+        raise Unreadable("the webhook's body is not JSON") from None
+    found = _named(event) if isinstance(event, dict) else ""
+    if not _ID.fullmatch(found):
+        raise Unreadable('neither "ticket_id" nor the "detail.id" of a ticket event names a ticket')
+    return TicketId(found)
+
+
+def _named(event: dict[str, object]) -> str:
+    detail = event.get("detail")
+    if isinstance(detail, dict) and str(event.get("type")).startswith(_TICKET_EVENT):
+        return id_of(detail.get("id"))
+    return id_of(event.get("ticket_id"))
