@@ -1,1 +1,26 @@
 """Texts in, predictions out: the encoder, its heads, and the bundles that hold them."""
+
+import os
+
+from connector.ports import Engine, ModelKind
+
+# Before anything imports onnxruntime: it would write a device id and usage events into the user's
+# cache folder, and knows an address to send them to. Nothing of ours may.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+
+def _load(folder: str | None, threads: int) -> Engine:
+    # Here and not above: importing the package must not load onnxruntime.
+    from classifiers.engine import load  # noqa: PLC0415
+
+    return load(folder, threads)
+
+
+def _verify(folder: str | None) -> str:
+    from classifiers.bundle import verify  # noqa: PLC0415
+
+    return verify(folder)
+
+
+kind = ModelKind(name="bundle", load=_load, verify=_verify)
+"""The entry in the group `triaged.classifiers`."""

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -31,7 +32,7 @@ from connector.webhook import WebhookIntake
 from connector.worker import Bell, Worker
 
 DRAIN = 30.0
-"""Seconds that a stop waits for tickets in hand; systemd waits 90 before it kills."""
+"""Seconds that a stop waits for tickets in hand; our systemd unit waits 60 before it kills."""
 
 HISTORY = timedelta(days=30)
 """How far back resolved tickets are read, once, to suggest assignees by."""
@@ -64,6 +65,15 @@ def adapter_for(tenant: TenantSettings, surroundings: Surroundings) -> Adapter:
     """Make the adapter of a tenant's platform; nothing is sent to the desk yet."""
     platform = registry.platforms()[tenant.desk.platform]
     return platform.connect(tenant.desk, surroundings)
+
+
+def _end(workers: Sequence[Worker]) -> None:
+    """Let every worker finish its ticket in hand, all within the same time."""
+    for worker in workers:
+        worker.stop()
+    deadline = monotonic() + DRAIN
+    for worker in workers:
+        worker.join(max(0.0, deadline - monotonic()))
 
 
 class Daemon:
@@ -151,9 +161,7 @@ class Daemon:
         ]
         for worker in workers:
             worker.start()
-            resources.callback(worker.join, DRAIN)
-        for worker in workers:
-            resources.callback(worker.stop)
+        resources.callback(_end, workers)
 
     def _start_web(self, resources: ExitStack) -> None:
         intake = WebhookIntake(
@@ -164,7 +172,7 @@ class Daemon:
             wake=self._bell.ring,
         )
         web = self._configuration.daemon.web
-        self._web = WebServer(api.create(intake, self._metrics, self._unready), web.host, web.port)
+        self._web = WebServer(api.create(intake, self._counts, self._unready), web.host, web.port)
         self._web.start()
         resources.callback(self._web.stop, DRAIN)
 
@@ -239,6 +247,9 @@ class Daemon:
                 self._roster.admit(replace(desk, staff=staff_of(desk.adapter)))
             except TriagedError as error:
                 self._roster.failed(tenant, error)
+
+    def _counts(self) -> bytes:
+        return self._metrics.text(self._store.overview(), self._roster.stopped())
 
     def _unready(self) -> str:
         return "stopping" if self._stopping.is_set() else ""

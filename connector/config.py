@@ -30,7 +30,7 @@ def load(path: Path, platforms: Mapping[str, Platform]) -> Configuration:
     pattern = Path(daemon.tenants)
     base = Path(pattern.anchor) if pattern.is_absolute() else path.parent
     relative = str(pattern.relative_to(pattern.anchor))
-    files = sorted(found for found in base.glob(relative) if found.is_file())
+    files = _matching(base, relative)
     if not files:
         place = daemon_file.at(["tenants"])
         problems.append(
@@ -43,6 +43,13 @@ def load(path: Path, platforms: Mapping[str, Platform]) -> Configuration:
         raise ConfigError(problems)
     state = daemon.state if daemon.state.is_absolute() else path.parent / daemon.state
     return Configuration(daemon=daemon.model_copy(update={"state": state}), tenants=tuple(tenants))
+
+
+def _matching(base: Path, pattern: str) -> Sequence[Path]:
+    try:
+        return sorted(found for found in base.glob(pattern) if found.is_file())
+    except (ValueError, IndexError):  # what pathlib makes of an empty or a senseless pattern
+        return ()
 
 
 def _tenant(

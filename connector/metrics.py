@@ -1,9 +1,12 @@
 """Counts for Prometheus: what came in, what became of it, how long it took."""
 
+from collections.abc import Collection, Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from connector.model import TenantId
 from connector.pipeline import Ending
+from connector.store import TenantOverview
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -46,6 +49,18 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
+        self._rows = Gauge(
+            "triaged_inbox_rows",
+            "Rows of the inbox by state",
+            ["tenant", "state"],
+            registry=self._registry,
+        )
+        self._stopped = Gauge(
+            "triaged_tenant_stopped",
+            "1 for a tenant that waits for a person: its credential or fields are refused",
+            ["tenant"],
+            registry=self._registry,
+        )
         self._ready = Gauge(
             "triaged_ready", "1 once every part of the daemon is up", registry=self._registry
         )
@@ -71,6 +86,15 @@ class Metrics:
         """Note whether the daemon is ready."""
         self._ready.set(int(is_ready))
 
-    def text(self) -> bytes:
-        """Give all counts in the Prometheus text format."""
+    def text(
+        self, overviews: Sequence[TenantOverview] = (), stopped: Collection[TenantId] = ()
+    ) -> bytes:
+        """Give all counts in the Prometheus text format, with the inbox as it is now."""
+        for gauge in (self._rows, self._stopped):
+            gauge.clear()
+        for overview in overviews:
+            for state, rows in overview.states.items():
+                self._rows.labels(overview.tenant, state).set(rows)
+        for tenant in stopped:
+            self._stopped.labels(tenant).set(1)
         return generate_latest(self._registry)

@@ -1,17 +1,27 @@
 """What a daemon and its tenants can be told: one model, the source of validation and reference."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WrapValidator,
+)
 from pydantic_core import PydanticCustomError
 
 from connector.model import Aspect, Mode, TenantId
 from connector.ports import SecretName
+
+MOST_PORT = 65535
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -21,13 +31,35 @@ def _duration(value: object) -> timedelta:
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise PydanticCustomError("duration", "write a number and a unit, such as 30s, 5m or 1h")
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    try:
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    except OverflowError:
+        raise PydanticCustomError(
+            "duration", "write a time that somebody may live to see"
+        ) from None
 
 
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration, json_schema_input_type=Annotated[str, Field(pattern=_DURATION)]),
 ]
+
+
+def _address(value: str) -> str:
+    if int(value.rpartition(":")[2]) > MOST_PORT:
+        raise PydanticCustomError("listen", "write HOST:PORT with a port up to 65535")
+    return value
+
+
+def _threads(value: object, validate: Callable[[object], int | str]) -> int | str:
+    """Say once what is wrong: a union would complain of each of its sides."""
+    try:
+        return validate(value)
+    except ValidationError:
+        raise PydanticCustomError("threads", "write auto or a number from 1 to 256") from None
+
+
+Threads = Annotated[Literal["auto"] | Annotated[int, Field(ge=1, le=256)], WrapValidator(_threads)]
 
 
 class Section(BaseModel):
@@ -41,7 +73,9 @@ class Section(BaseModel):
 class Web(Section):
     """Where webhooks, health and metrics are served."""
 
-    listen: str = Field(default="127.0.0.1:8470", pattern=r"^.+:\d{1,5}$")
+    listen: Annotated[str, AfterValidator(_address)] = Field(
+        default="127.0.0.1:8470", pattern=r"^.+:\d{1,5}$"
+    )
     """Host and port. Loopback by default: put a reverse proxy with TLS in front of it."""
 
     @property
@@ -60,7 +94,7 @@ class Models(Section):
 
     bundle: Path | None = None
     """A bundle's folder. Without it the bundle that comes with triaged is used."""
-    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=256)] = "auto"
+    threads: Threads = "auto"
     """Texts that are read at the same time; `auto` leaves one core to the host."""
 
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from connector.errors import Forged, Unreadable
+from connector.errors import Forged, StateUnusable, Unreadable
 from connector.metrics import Metrics
 from connector.model import Delivery, TenantId
 from connector.ports import Adapter, Clock
@@ -44,7 +44,12 @@ class WebhookIntake:
 
         An unknown tenant is answered as a wrong signature is, so that nobody can list tenants.
         """
-        status = self._take(TenantId(name), body, headers)
+        tenant = TenantId(name)
+        try:
+            status = self._take(tenant, body, headers)
+        except (DBAPIError, StateUnusable) as error:
+            _log.error("webhook_not_stored", tenant=tenant, error=type(error).__name__)
+            status = BUSY
         self._metrics.webhook(status)
         return status
 
@@ -54,7 +59,6 @@ class WebhookIntake:
             return REFUSED
         try:
             delivery = self._verified(adapter, body, headers)
-            received = self._store.inbox.receive(tenant, delivery.tickets, delivery=delivery.id)
         except Forged as error:
             _log.warning("webhook_refused", tenant=tenant, error=error.detail)
             return REFUSED
@@ -63,9 +67,7 @@ class WebhookIntake:
             # Nothing in it could be read, not even an id: the same bytes are the same delivery.
             self._store.inbox.hold(tenant, error.detail, delivery=sha256(body).hexdigest())
             return ACCEPTED
-        except DBAPIError as error:
-            _log.error("webhook_not_stored", tenant=tenant, error=type(error.orig).__name__)
-            return BUSY
+        received = self._store.inbox.receive(tenant, delivery.tickets, delivery=delivery.id)
         if received is Received.NEW:
             self._metrics.received(tenant, "webhook", len(delivery.tickets))
             self._wake()

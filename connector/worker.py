@@ -74,10 +74,9 @@ class Worker:
         self._stopping.set()
         self._bell.ring()
 
-    def join(self, timeout: float) -> bool:
-        """Wait for the end; tell whether it came."""
+    def join(self, timeout: float) -> None:
+        """Wait for the end, at most `timeout` seconds."""
         self._thread.join(timeout)
-        return not self._thread.is_alive()
 
     def turn(self) -> bool:
         """Work off one batch of the tenant that has waited longest; tell whether there was one."""

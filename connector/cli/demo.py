@@ -77,12 +77,13 @@ def _where_next(console: Console) -> None:
         "  triaged demo --keep                              look around in desk and daemon\n"
         "  docs/how-to/connect-zendesk.md                   your own desk, in shadow mode first",
         highlight=False,
+        soft_wrap=True,
     )
 
 
 def _keep(console: Console, stage: Stage) -> None:
-    for tenant, address in stage.addresses.items():
-        console.print(f"\ndesk of {tenant}: {address}/sandbox/tickets/1", highlight=False)
+    for tenant, address in stage.tickets.items():
+        console.print(f"\na ticket on the desk of {tenant}: {address}", highlight=False)
     console.print(
         f"daemon: process {stage.daemon.pid}, configuration {stage.config}\n"
         f"  triaged status --config {stage.config}\nCtrl-C ends both.",

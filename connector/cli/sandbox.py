@@ -4,6 +4,7 @@ import click
 
 from connector import registry
 from connector.errors import ConfigError
+from connector.settings import MOST_PORT
 
 
 @click.command("sandbox")
@@ -28,7 +29,7 @@ def command(platform: str, listen: str) -> None:
             param_hint="PLATFORM",
         )
     host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdigit() or int(port) > MOST_PORT:
         raise click.BadParameter("write HOST:PORT, such as 127.0.0.1:8480", param_hint="--listen")
     serve = known[platform].sandbox
     if serve is None:

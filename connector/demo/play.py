@@ -71,9 +71,12 @@ class Stage:
         self._resources.close()
 
     @property
-    def addresses(self) -> Mapping[str, str]:
-        """Give the address of each tenant's desk."""
-        return {tenant: desk.url for tenant, desk in self._desks.items()}
+    def tickets(self) -> Mapping[str, str]:
+        """Give, for each tenant, the address where its desk shows one of the tickets."""
+        return {
+            tenant: f"{self._desks[tenant].url}/sandbox/tickets/{identity}"
+            for tenant, identity in self._arrived
+        }
 
     @property
     def config(self) -> Path:

@@ -28,6 +28,7 @@ class Database:
     """
 
     def __init__(self, directory: Path) -> None:
+        self._file = directory / FILE
         self._lock_file = _own(directory)
         self._writing = threading.Lock()
         self._writer = _engine(directory / FILE, read_only=False)
@@ -64,7 +65,7 @@ class Database:
             with self._writing, self._writer.begin() as connection:
                 yield connection
         except OperationalError as error:
-            raise StateUnusable(f"{FILE}: {error.orig}") from error
+            raise StateUnusable(f"{self._file}: {error.orig}") from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

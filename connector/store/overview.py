@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select
+from sqlalchemy.exc import DatabaseError
 
-from connector.store.engine import ReadOnlyDatabase
+from connector.errors import StateUnusable
+from connector.store.engine import FILE, ReadOnlyDatabase
 from connector.store.schema import State, cursors, inbox, ledger
 
 SHOWN_TROUBLE = 5
@@ -43,6 +45,8 @@ def look(directory: Path) -> Sequence[TenantOverview]:
     try:
         with database.read() as connection:
             return read(connection)
+    except DatabaseError as error:
+        raise StateUnusable(f"{directory / FILE}: {error.orig}") from error
     finally:
         database.close()
 

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 
-from anyio import to_thread
+from anyio import fail_after, to_thread
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from connector.metrics import CONTENT_TYPE, Metrics
+from connector.metrics import CONTENT_TYPE
 from connector.webhook import ACCEPTED, BUSY, WebhookIntake
 
 MOST_BYTES = 1 << 20
 """A webhook's body: every platform stays far below, and nobody can fill our memory."""
+
+BODY_SECONDS = 5.0
+"""For a request's body, as for its headers: who dawdles must not hold a connection, or our end."""
 
 RETRY_AFTER = "30"
 """Seconds. Platforms that give up at a minute or more still come back."""
@@ -22,17 +25,22 @@ _WORDS = {ACCEPTED: "accepted", BUSY: "busy, try again later"}
 
 def create(
     intake: WebhookIntake,
-    metrics: Metrics,
+    counts: Callable[[], bytes],
     unready: Callable[[], str],
-    *,
-    body_limit: int = MOST_BYTES,
 ) -> Starlette:
-    """Give the ASGI application; `unready` names what is still missing, or is empty."""
+    """Give the ASGI application.
+
+    `counts` gives the metrics' text; `unready` names what is still missing, or is empty.
+    """
 
     async def hook(request: Request) -> Response:
         if request.headers.get("content-encoding"):
             return _answer(415, "send the body without a Content-Encoding")
-        body = await _body(request, body_limit)
+        try:
+            with fail_after(BODY_SECONDS):
+                body = await _body(request, MOST_BYTES)
+        except TimeoutError:
+            return _answer(408, "the body came too slowly")
         if body is None:
             return _answer(413, "the body is larger than 1 MiB")
         headers = {name.lower(): value for name, value in request.headers.items()}
@@ -47,15 +55,15 @@ def create(
         missing = unready()
         return _answer(503, missing) if missing else _answer(200, "ready")
 
-    async def counts(_: Request) -> Response:
-        return PlainTextResponse(metrics.text(), media_type=CONTENT_TYPE)
+    async def metrics(_: Request) -> Response:
+        return PlainTextResponse(await to_thread.run_sync(counts), media_type=CONTENT_TYPE)
 
     return Starlette(
         routes=[
             Route("/hooks/{tenant}", hook, methods=["POST"]),
             Route("/healthz", alive),
             Route("/readyz", ready),
-            Route("/metrics", counts),
+            Route("/metrics", metrics),
         ]
     )
 

@@ -35,7 +35,7 @@ def missing() -> list[str]:
 
 @pytest.fixture
 def server(intake, missing) -> Iterator[str]:
-    application = api.create(intake, Metrics(), lambda: "".join(missing))
+    application = api.create(intake, Metrics().text, lambda: "".join(missing))
     web = WebServer(application, "127.0.0.1", 0)
     web.start()
     yield f"http://127.0.0.1:{web.port}"
@@ -97,4 +97,4 @@ def test_a_port_in_use_is_a_matter_of_configuration() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=rf"web\.listen: 127\.0\.0\.1:{port} cannot be used"):
-            WebServer(api.create(Intake(), Metrics(), str), "127.0.0.1", port)
+            WebServer(api.create(Intake(), bytes, str), "127.0.0.1", port)

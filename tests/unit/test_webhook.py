@@ -73,10 +73,13 @@ def test_a_signed_call_that_names_no_ticket_is_held(intake, adapter, store) -> N
     assert one.states == {"held": 1}
 
 
-def test_a_full_disk_is_answered_with_busy(intake, adapter, store, monkeypatch) -> None:
+@pytest.mark.parametrize(("step", "ticket"), [("receive", "1"), ("hold", "no number")])
+def test_a_full_disk_is_answered_with_busy(
+    intake, adapter, store, monkeypatch, step, ticket
+) -> None:
     def full(*_: object, **__: object) -> None:
         raise OperationalError("INSERT", {}, OSError("database or disk is full"))
 
-    monkeypatch.setattr(store.inbox, "receive", full)
-    body, headers = adapter.call_webhook(adapter.arrive("a", "b"), SECRET)
+    monkeypatch.setattr(store.inbox, step, full)
+    body, headers = adapter.call_webhook(ticket, SECRET)
     assert intake.take("acme", body, headers) == 503

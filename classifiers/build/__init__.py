@@ -1,0 +1,1 @@
+"""How bundles are made: conversion, export, training, the card; needs the extra `train`."""

@@ -1,0 +1,138 @@
+"""Texts into pooled states: one pass of an int8 DistilBERT gives what every head needs."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    NoModel,
+    NotImplemented,  # noqa: A004 - onnxruntime's own name for an operator that it lacks
+    RuntimeException,
+)
+from tokenizers import Tokenizer
+
+from connector.errors import BadBundle
+
+States = NDArray[np.float32]
+"""A text's pooled states: states by size, each the mean over the text's tokens."""
+
+MARKS = 2
+"""Tokens that the tokenizer adds to every text: one at the start, one at the end."""
+UNKNOWN = "[UNK]"
+"""What the tokenizer makes of what it has no piece for."""
+LONGEST_TOKEN = 32
+"""Characters kept for each token of the window; words are about five, paths and hashes longer."""
+
+_REFUSALS = (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    NoModel,
+    NotImplemented,
+    RuntimeException,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """How much of a text is read: `tokens` in all, `tail` of them from its end.
+
+    A ticket states its matter first and its wish and mood last; what is long lies between them
+    (logs, quoted mail), so the middle is what can be left out.
+    """
+
+    tokens: int
+    tail: int
+
+    @property
+    def head(self) -> int:
+        """Count the tokens taken from the start."""
+        return self.tokens - MARKS - self.tail
+
+    def trim(self, text: str) -> str:
+        """Cut the middle out of a text that cannot fit whatever its words are.
+
+        It keeps the work on a text of a megabyte at that of a text of a few pages.
+        """
+        first, last = self.head * LONGEST_TOKEN, self.tail * LONGEST_TOKEN
+        if len(text) <= first + last:
+            return text
+        return f"{text[:first]} {text[len(text) - last :]}"
+
+    def cut(self, ids: Sequence[int]) -> list[int]:
+        """Keep the marks, the head and the tail of a tokenized text."""
+        if len(ids) <= self.tokens:
+            return list(ids)
+        return [*ids[: self.head + 1], *ids[len(ids) - self.tail - 1 :]]
+
+
+class Encoder:
+    """Reads texts, each unpadded and on one thread, as many at a time as there are threads.
+
+    Padding a batch to its longest text halves the throughput on processors, and threads inside
+    one text scale worse than texts side by side. May be called from several threads at once; the
+    number of texts under way stays at `threads`. Raises `BadBundle` for a model or a tokenizer
+    that cannot be used.
+    """
+
+    def __init__(self, *, model: bytes, tokenizer: bytes, window: Window, threads: int) -> None:
+        self._tokenizer = _tokenizer(tokenizer)
+        self._session = _session(model)
+        self._window = window
+        self._unknown = {self._tokenizer.token_to_id(UNKNOWN)}
+        self._workers = ThreadPoolExecutor(threads, thread_name_prefix="encoder")
+
+    def encode(self, texts: Sequence[str]) -> list[States | None]:
+        """Give each text's states in order; `None` where there is nothing to read.
+
+        That is: no letter at all, or nothing that the tokenizer knows a piece of.
+        """
+        return list(self._workers.map(self._one, texts))
+
+    def tokens(self, text: str) -> list[int]:
+        """Give the token ids that the model is shown."""
+        # Lone surrogates are no Unicode text and cannot be handed over: they become "?".
+        whole = self._window.trim(text).encode("utf-8", "replace").decode("utf-8")
+        return self._window.cut(self._tokenizer.encode(whole).ids)
+
+    def _one(self, text: str) -> States | None:
+        ids = self.tokens(text)
+        if not any(map(str.isalpha, text)) or set(ids[1:-1]) <= self._unknown:
+            return None
+        fed = {"input_ids": np.array([ids], dtype=np.int64)}
+        states: States = self._session.run(None, fed)[0][0]
+        return states
+
+
+def _tokenizer(content: bytes) -> Any:
+    try:
+        made = Tokenizer.from_buffer(content)
+    except ValueError as error:
+        raise BadBundle(f"the tokenizer cannot be read: {error}") from error
+    made.no_padding()
+    made.no_truncation()
+    return made
+
+
+def _session(model: bytes) -> Any:
+    options = onnxruntime.SessionOptions()
+    # Set explicitly: asking the system for the processors is refused under a seccomp filter.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Every text has another length: a plan of the memory for each would only keep more of it.
+    options.enable_mem_pattern = False
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except _REFUSALS as error:
+        raise BadBundle(f"onnxruntime refuses the model: {error}") from error

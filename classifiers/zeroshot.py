@@ -1,0 +1,146 @@
+"""Any labels by their descriptions: a text gets the label whose description it resembles most."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifiers.heads import Vector, View, ranked
+from connector.model import Aspect, Prediction
+
+Ranking = tuple[tuple[str, float], ...]
+
+BLEND = 10.0
+"""How much a label's closest description counts over its others: measured best between the mean
+of all (0) and the closest alone (infinite), on our own training tickets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """Where likeness is measured: the encoder's space seen from the middle of help-desk tickets.
+
+    What all tickets have in common (`mean` of their unit vectors) says nothing about any label.
+    """
+
+    mean: Vector
+
+    def place(self, vectors: Vector) -> Vector:
+        """Move unit vectors (… by size) into the space, to unit length again."""
+        return unit(np.subtract(vectors, self.mean))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What turns likeness into probability: a softmax that has "none of these" among its labels.
+
+    `sharpness` multiplies likeness, `nothing` is the likeness that "none of these" always has.
+    More labels, a small lead or a low likeness each lower the confidence by themselves, so that
+    one pair of numbers serves label sets of any size.
+    """
+
+    sharpness: float
+    nothing: float
+
+    def probabilities(self, likeness: Vector) -> Vector:
+        """Give one probability per label; what is missing from one belongs to none of them."""
+        scores = self.sharpness * likeness
+        top = np.maximum(scores.max(axis=-1, keepdims=True), self.sharpness * self.nothing)
+        risen = np.exp(scores - top)
+        none = np.exp(self.sharpness * self.nothing - top)
+        shares: Vector = risen / (risen.sum(axis=-1, keepdims=True) + none)
+        return shares
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZeroShot:
+    """A tenant's labels, each with its descriptions' places in the space."""
+
+    aspect: Aspect
+    labels: tuple[str, ...]
+    texts: tuple[tuple[str, ...], ...]
+    places: tuple[Vector, ...]
+    space: Space
+    calibration: Calibration
+    abstain_below: float
+
+    def predict(self, view: View) -> Prediction:
+        """Answer for one text; a set without labels is always abstained on."""
+        if not self.labels:
+            reason = "There are no labels to choose from."
+            return Prediction(aspect=self.aspect, label=None, confidence=0.0, reason=reason)
+        return self.explained(ranked(self.labels, self.probabilities(view.vector)), view.vector)
+
+    def probabilities(self, vector: Vector) -> Vector:
+        """Give one probability per label; together they stay under one."""
+        placed = self.space.place(vector)
+        likeness = [near(places @ placed) for places in self.places]
+        return self.calibration.probabilities(np.array(likeness, dtype=np.float32))
+
+    def explained(self, ranking: Ranking, vector: Vector) -> Prediction:
+        """Give the best of a ranking of these labels, and the description that speaks for it."""
+        best, confidence = ranking[0]
+        number = self.labels.index(best)
+        closest = int(np.argmax(self.places[number] @ self.space.place(vector)))
+        sure = confidence >= self.abstain_below
+        beginning = "It resembles" if sure else "Not sure enough; the closest is"
+        return Prediction(
+            aspect=self.aspect,
+            label=best if sure else None,
+            confidence=confidence,
+            ranking=ranking,
+            reason=f"{beginning} “{self.texts[number][closest]}” ({best}, {confidence:.0%}).",
+        )
+
+
+def near(likeness: Vector) -> float:
+    """Give a label's likeness from those of its descriptions: the close ones count, one is enough.
+
+    A mean in exponential weights (log-mean-exp), so that it does not grow with their number.
+    """
+    top = float(likeness.max())
+    return top + float(np.log(np.exp(BLEND * (likeness - top)).mean())) / BLEND
+
+
+def unit(vectors: Vector) -> Vector:
+    """Scale vectors (… by size) to length one; a zero vector stays zero."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    scaled: NDArray[np.float32] = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return scaled
+
+
+Embed = Callable[[Sequence[str]], Sequence[Vector | None]]
+"""Texts into unit vectors; `None` where there is nothing to read."""
+
+
+def describe(
+    aspect: Aspect,
+    labels: Mapping[str, Sequence[str]],
+    *,
+    embed: Embed,
+    space: Space,
+    calibration: Calibration,
+    abstain_below: float,
+) -> ZeroShot:
+    """Make a classifier from labels and the texts that describe them.
+
+    A label without any description is described by its own name.
+    """
+    names = tuple(labels)
+    texts, places = [], []
+    for name in names:
+        described = tuple(labels[name]) or (name.replace("_", " "),)
+        pairs = zip(described, embed(described), strict=True)
+        read = [(text, vector) for text, vector in pairs if vector is not None]
+        texts.append(tuple(text for text, _ in read) or described)
+        vectors = [vector for _, vector in read] or [np.zeros_like(space.mean)]
+        places.append(space.place(np.stack(vectors)))
+    return ZeroShot(
+        aspect=aspect,
+        labels=names,
+        texts=tuple(texts),
+        places=tuple(places),
+        space=space,
+        calibration=calibration,
+        abstain_below=abstain_below,
+    )

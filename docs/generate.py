@@ -1,0 +1,357 @@
+"""Writes the reference pages and JSON schemas from the code, or checks that they are up to date."""
+
+import inspect
+import json
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from connector import errors, registry
+from connector.cli.main import main as entry
+from connector.cli.main import triaged
+from connector.ports import Platform, SecretName
+from connector.settings import DaemonSettings, TenantSettings, Texts
+
+ROOT = Path(__file__).resolve().parent.parent
+WIDTH = 100
+NOTE = "<!-- Written by docs/generate.py from the code; `make docs` writes it anew. -->"
+
+HIDDEN = "webhook_secret"
+"""A desk option that `intake.webhook.secret` fills in: nobody writes it, so no page names it."""
+
+SECRET = get_args(SecretName)[1].func
+ONE_OR_MORE = get_args(Texts)[1].func
+"""The validators that tell these two kinds of value apart from other text."""
+
+ASPECTS = "aspects."
+ASPECT_KEYS = "AspectSettings"
+
+CONFIGURATION = """\
+One file for the daemon, one file for each tenant. The files are YAML 1.2 in UTF-8: `no` and `off`
+are text, and a key that stands twice is an error. A key that no table here names is refused. All
+problems are shown at once, each as `file:line:column: path: what is wrong and the remedy`.
+`triaged check` reads the same files with the same rules as `triaged run`.
+
+- A **duration** is a number and a unit: `ms`, `s`, `m`, `h` or `d`, such as `30s` or `1.5h`.
+- A **secret** is written as `secret:NAME`; the value lies in the keyring or in a systemd
+  credential under NAME. Letters, digits, `.`, `_` and `-` are allowed in it.
+- A **relative path** counts from the folder of `triaged.yaml`, except `models.directory`, which
+  counts from the folder in which the daemon was started: write that one as an absolute path.
+
+Editors that understand JSON schema can check while you type: `config/triaged.schema.json` and
+`config/tenant.schema.json` say the same as this page."""
+
+COMMANDS = """\
+Every command prints results on standard output, and messages on standard error. `-h` is the same
+as `--help`.
+
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | failed: the message says what, and the remedy |
+| 2 | usage: no such command, option or value |
+| 78 | configuration: nothing was started; systemd does not try it again |
+| 130 | interrupted with Ctrl-C |"""
+
+ERRORS = """\
+Errors are named after what happens next. Each text below is the message that you see in the log
+or on the terminal, after the detail that belongs to the case. The exit code is that of a command
+that ends with the error. The daemon ends only with those that arise before it is ready; after
+that, an error pauses a tenant or sets a ticket aside, as its text says."""
+
+
+class Schema(GenerateJsonSchema):
+    """JSON schema of what a file may hold, which is not always what the settings hold later."""
+
+    def function_after_schema(
+        self, schema: core_schema.AfterValidatorFunctionSchema
+    ) -> JsonSchemaValue:
+        """Tell secrets apart from other text."""
+        inner = super().function_after_schema(schema)
+        if schema["function"]["function"] is SECRET:
+            return {**inner, "pattern": "^secret:[A-Za-z0-9._-]+$"}
+        return inner
+
+    def function_before_schema(
+        self, schema: core_schema.BeforeValidatorFunctionSchema
+    ) -> JsonSchemaValue:
+        """Allow one text where a list of texts is meant, as the loader does."""
+        inner = super().function_before_schema(schema)
+        if schema["function"]["function"] is ONE_OR_MORE:
+            return {"anyOf": [{"type": "string", "minLength": 1}, inner]}
+        return inner
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """Write durations as people do; a section's default is that of its keys."""
+        default = schema.get("default")
+        inner = super().default_schema(schema)
+        if isinstance(default, BaseModel):
+            return self.generate_inner(schema["schema"])
+        if isinstance(default, timedelta):
+            return {**inner, "default": f"{default.total_seconds():g}s"}
+        return inner
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Leave titles out: they only repeat the keys."""
+        del schema
+        return False
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Give a model's JSON schema."""
+    found = model.model_json_schema(schema_generator=Schema)
+    found.get("properties", {}).pop(HIDDEN, None)
+    return {"$schema": Schema.schema_dialect, **found}
+
+
+def tenant_schema() -> dict[str, Any]:
+    """Give the schema of a tenant file, its desk being that of any platform that comes with us."""
+    whole = schema_of(TenantSettings)
+    definitions = whole["$defs"]
+    choices = []
+    for platform in platforms():
+        desk = schema_of(platform.options)
+        desk.pop("$schema")
+        definitions.update(desk.pop("$defs", {}))
+        name = f"Desk_{platform.name}"
+        definitions[name] = {**desk, "required": sorted({"platform", *desk.get("required", ())})}
+        choices.append({"$ref": f"#/$defs/{name}"})
+    whole["properties"]["desk"]["anyOf"] = choices
+    return whole
+
+
+def platforms() -> Sequence[Platform]:
+    """List the platforms that come with triaged, by name; what else is installed is not ours."""
+    known = registry.platforms()
+    found = [known[name] for name in sorted(known)]
+    return [each for each in found if each.options.__module__.startswith("adapters.")]
+
+
+def configuration_page() -> str:
+    """Render every key of both files."""
+    daemon, tenant = schema_of(DaemonSettings), tenant_schema()
+    parts = [
+        *("# Configuration", NOTE, CONFIGURATION),
+        *("## triaged.yaml", _said(daemon), _table(_keys(daemon, daemon["$defs"]))),
+        *("## tenants/NAME.yaml", _said(tenant), _table(_keys(tenant, tenant["$defs"]))),
+        "## Keys of each aspect",
+        _said(tenant["$defs"][ASPECT_KEYS]),
+        _table(_keys(tenant["$defs"][ASPECT_KEYS], tenant["$defs"], f"{ASPECTS}ASPECT.")),
+    ]
+    for platform in platforms():
+        desk = tenant["$defs"][f"Desk_{platform.name}"]
+        parts.append(f"## desk: platform {platform.name}")
+        parts += [_said(desk), _table(_keys(desk, tenant["$defs"], "desk."))]
+    return _page(parts)
+
+
+def _said(schema: Mapping[str, Any]) -> str:
+    return _wrapped(str(schema.get("description", "")))
+
+
+def _keys(
+    schema: Mapping[str, Any], definitions: Mapping[str, Any], prefix: str = ""
+) -> Iterator[Sequence[str]]:
+    """Yield key, type, default and meaning of a section, and of the sections in it."""
+    for key, node in schema["properties"].items():
+        path = f"{prefix}{key}"
+        found, optional = _resolved(node, definitions)
+        meaning = str(node.get("description") or found.get("description") or "")
+        default = _default(node, is_required=key in schema.get("required", ()))
+        if path.startswith(ASPECTS) and ASPECT_KEYS in str(node):
+            meaning = f"How {key} is answered; see [below](#keys-of-each-aspect)."
+            yield (f"`{path}`", "section", "off", meaning)
+        elif found.get("properties"):
+            shown = "none" if optional else ("required" if default == "required" else "")
+            yield (f"`{path}`", "section", shown, meaning)
+            yield from _keys(found, definitions, f"{path}.")
+        else:
+            yield (f"`{path}`", _type(found, definitions), default, meaning)
+
+
+def _resolved(
+    node: Mapping[str, Any], definitions: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], bool]:
+    """Follow a reference; tell also whether nothing may stand there."""
+    choices = [each for each in node.get("anyOf", ()) if each.get("type") != "null"]
+    optional = len(choices) < len(node.get("anyOf", ()))
+    if len(choices) == 1 and optional:
+        node = choices[0]
+    name = node.get("$ref", "").rpartition("/")[2]
+    return (definitions[name] if name else node), optional
+
+
+def _default(node: Mapping[str, Any], *, is_required: bool) -> str:
+    if is_required:
+        return "required"
+    default = node.get("default")
+    if default in (None, [], {}):
+        return "none"
+    return f"`{default}`" if isinstance(default, str) else f"`{json.dumps(default)}`"
+
+
+def _type(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    """Say in words what a key takes."""
+    if "anyOf" in node:
+        choices = [_resolved(each, definitions)[0] for each in node["anyOf"]]
+        if any("properties" in each for each in choices):
+            return "section, by `platform`"
+        return " or ".join(_type(each, definitions) for each in choices)
+    allowed = [node["const"]] if "const" in node else node.get("enum", ())
+    if allowed:
+        return ", ".join(f"`{each}`" for each in allowed)
+    pattern = str(node.get("pattern", ""))
+    if pattern.startswith("^secret:"):
+        return "secret"
+    return "duration" if "(ms|s|m|h|d)" in pattern else _plain_type(node, definitions)
+
+
+def _plain_type(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    kind = node.get("type")
+    if kind == "array":
+        return f"list of {_type(node['items'], definitions)}"
+    if kind == "object":
+        return f"map of text to {_type(node['additionalProperties'], definitions)}"
+    if node.get("format") == "path":
+        return "path"
+    words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "flag"}
+    return words[str(kind)] + _bounds(node)
+
+
+def _bounds(node: Mapping[str, Any]) -> str:
+    least, most = node.get("minimum"), node.get("maximum")
+    if least is None:
+        return ""
+    return f", {least} to {most}" if most is not None else f", at least {least}"
+
+
+def commands_page() -> str:
+    """Render every command that comes with triaged."""
+    summary = (inspect.getdoc(entry) or "").partition("\n")[0]
+    if "0 done, 1 failed, 2 usage, 78 configuration" not in summary:
+        raise SystemExit("connector/cli/main.py: exit codes differ from those in docs/generate.py")
+    context = click.Context(triaged, info_name="triaged")
+    parts = ["# Commands", NOTE, _wrapped(triaged.help or ""), COMMANDS]
+    parts += [_table(_options(triaged, context), ("option", "default", "meaning"))]
+    for name in triaged.list_commands(context):
+        command = triaged.get_command(context, name)
+        if command is not None and _is_ours(command):
+            parts += _command(command, context, name)
+    return _page(parts)
+
+
+def _is_ours(command: click.Command) -> bool:
+    module = getattr(command.callback, "__module__", "")
+    return module.partition(".")[0] in {"connector", "adapters", "classifiers"}
+
+
+def _command(command: click.Command, parent: click.Context, name: str) -> Iterator[str]:
+    context = click.Context(command, info_name=name, parent=parent)
+    usage = " ".join(command.collect_usage_pieces(context))
+    yield f"## {context.command_path}"
+    yield f"```\n{context.command_path} {usage}\n```"
+    for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+        yield _wrapped(paragraph)
+    yield _table(_options(command, context), ("option", "default", "meaning"))
+    if isinstance(command, click.Group):
+        for child in command.list_commands(context):
+            found = command.get_command(context, child)
+            if found is not None:
+                yield from _command(found, context, child)
+
+
+def _options(command: click.Command, context: click.Context) -> Iterator[Sequence[str]]:
+    for option in command.get_params(context):
+        if not isinstance(option, click.Option):
+            continue
+        names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
+        takes = "" if option.is_flag else f" `{option.make_metavar(context)}`"
+        default = option.get_default(context)
+        shown = "" if option.is_flag or not option.show_default else f"`{default}`"
+        shown = "required" if option.required else shown
+        variable = f" Environment: `{option.envvar}`." if option.envvar else ""
+        yield f"{names}{takes}", shown, f"{option.help or ''}{variable}"
+
+
+def errors_page() -> str:
+    """Render every error's text."""
+    kinds = [
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, errors.TriagedError) and kind is not errors.TriagedError
+    ]
+    kinds.sort(key=lambda kind: inspect.getsourcelines(kind)[1])
+    parts = ["# Errors", NOTE, ERRORS]
+    for kind in kinds:
+        _, *more = inspect.cleandoc(kind.__doc__ or "").split("\n\n")
+        parts += [f"## {kind.__name__}", _wrapped(kind.remedy()), *map(_wrapped, more)]
+        parts.append(f"Exit code: {kind.exit_code}.")
+    return _page(parts)
+
+
+def _table(
+    rows: Iterator[Sequence[str]], heading: Sequence[str] = ("key", "type", "default", "meaning")
+) -> str:
+    lines = [heading, ["---"] * len(heading), *rows]
+    cells = ([cell.replace("|", r"\|") for cell in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def _wrapped(text: str) -> str:
+    plain = " ".join(text.split())
+    return textwrap.fill(plain, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def _page(parts: Sequence[str]) -> str:
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _json(schema: Mapping[str, Any]) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def pages() -> Mapping[str, str]:
+    """Give every generated file's content by its path from the repository's root."""
+    return {
+        "docs/reference/commands.md": commands_page(),
+        "docs/reference/configuration.md": configuration_page(),
+        "docs/reference/errors.md": errors_page(),
+        "config/triaged.schema.json": _json(schema_of(DaemonSettings)),
+        "config/tenant.schema.json": _json(tenant_schema()),
+    }
+
+
+def outdated() -> Sequence[str]:
+    """List the generated files that are not what the code says."""
+    wanted = pages()
+    return [path for path, text in wanted.items() if _present(ROOT / path) != text]
+
+
+def _present(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+@click.command()
+@click.option(
+    "--check", is_flag=True, help="Write nothing; exit with 1 when something would change."
+)
+def main(*, check: bool) -> None:
+    """Write the generated pages and schemas."""
+    changed = outdated()
+    for path in changed:
+        click.echo(f"{path} {'is out of date: run `make docs`' if check else 'written'}")
+        if not check:
+            (ROOT / path).write_text(pages()[path], encoding="utf-8")
+    if check and changed:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+import json
+import re
+
+import pytest
+from click.testing import CliRunner
+from pages import ROOT, generator
+
+from connector import registry
+
+GENERATED = generator().pages()
+
+
+@pytest.mark.parametrize("path", GENERATED)
+def test_a_generated_file_says_what_the_code_says(path) -> None:
+    assert (ROOT / path).read_text(encoding="utf-8") == GENERATED[path], "run `make docs`"
+
+
+def test_generating_twice_gives_the_same() -> None:
+    assert generator().pages() == GENERATED
+
+
+def test_check_fails_when_a_file_is_out_of_date_and_writes_nothing(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(generator(), "ROOT", tmp_path)
+    result = CliRunner().invoke(generator().main, ["--check"])
+    assert result.exit_code == 1
+    assert "docs/reference/errors.md is out of date" in result.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_webhook_secret_of_a_desk_is_nowhere_offered() -> None:
+    assert not [path for path, text in GENERATED.items() if "webhook_secret" in text]
+
+
+def test_every_platform_that_comes_with_us_has_a_section() -> None:
+    page = GENERATED["docs/reference/configuration.md"]
+    known = registry.platforms()
+    ours = {name for name in known if known[name].options.__module__.startswith("adapters.")}
+    assert set(re.findall(r"^## desk: platform (\w+)$", page, re.MULTILINE)) == ours
+
+
+def test_the_schema_chooses_the_desk_by_its_platform() -> None:
+    schema = json.loads(GENERATED["config/tenant.schema.json"])
+    for choice in schema["properties"]["desk"]["anyOf"]:
+        desk = schema["$defs"][choice["$ref"].rpartition("/")[2]]
+        assert "const" in desk["properties"]["platform"]
+        assert "platform" in desk["required"]
+        assert desk["additionalProperties"] is False
+
+
+def test_every_schema_definition_that_is_referred_to_is_there() -> None:
+    for path in ("config/tenant.schema.json", "config/triaged.schema.json"):
+        found = re.findall(r'"#/\$defs/(\w+)"', GENERATED[path])
+        assert set(found) == set(json.loads(GENERATED[path])["$defs"])
