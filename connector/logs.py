@@ -30,6 +30,8 @@ def configure(*, stream: TextIO | None = None, json: bool | None = None) -> None
         logger_factory=structlog.WriteLoggerFactory(file=target),
         cache_logger_on_first_use=False,
     )
+    # It warns at every look that a slow desk makes late; the look after that catches up.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     logging.basicConfig(stream=target, level=logging.WARNING, format="%(name)s: %(message)s")
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
-from time import monotonic
 from typing import Any, Self
 
 import requests
@@ -58,10 +57,9 @@ class Child:
 
     def lines(self, patience: float = PATIENCE) -> Iterator[str]:
         """Yield printed lines as they come; raises `DemoFailed` when none comes or it ends."""
-        deadline = monotonic() + patience
         while True:
             try:
-                line = self._lines.get(timeout=max(0.0, deadline - monotonic()))
+                line = self._lines.get(timeout=patience)
             except Empty:
                 raise DemoFailed(f"{self.log} is silent for {patience:.0f} seconds") from None
             if line is None:
