@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from threading import Event, Thread
+from threading import Event
 from time import monotonic
 from typing import Self
 
 import structlog
+from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -18,6 +19,7 @@ from connector import registry, secrets
 from connector.clock import SystemClock
 from connector.desk import Desk, connect, staff_of
 from connector.errors import TriagedError
+from connector.logs import place
 from connector.metrics import Metrics
 from connector.model import Aspect, TenantId
 from connector.pipeline import learn
@@ -42,6 +44,9 @@ HOUSEKEEPING = timedelta(hours=1)
 SIGNALS_SEEN = 1.0
 """Seconds after which a signal is seen at the latest."""
 
+VISITS = 16
+"""Desks that are visited at the same time; each visit mostly waits for the desk."""
+
 WORKERS = 4
 """Threads that carry tickets: they wait for desks most of the time."""
 
@@ -65,6 +70,12 @@ def adapter_for(tenant: TenantSettings, surroundings: Surroundings) -> Adapter:
     """Make the adapter of a tenant's platform; nothing is sent to the desk yet."""
     platform = registry.platforms()[tenant.desk.platform]
     return platform.connect(tenant.desk, surroundings)
+
+
+def _job_failed(event: JobExecutionEvent) -> None:
+    """Log what nobody foresaw in a scheduled job; the job runs again at its next time."""
+    error = event.exception
+    _log.error("job_failed", job=event.job_id, error=type(error).__name__, at=place(error))
 
 
 def _end(workers: Sequence[Worker]) -> None:
@@ -121,7 +132,6 @@ class Daemon:
     def _start(self, resources: ExitStack) -> None:
         directory = self._configuration.daemon.state
         self._store = resources.enter_context(Store(directory, self._clock))
-        recovered = self._store.inbox.recover()
         self._engine = load_engine(self._configuration.daemon.models)
         surroundings = Surroundings(secret=secrets.resolver(), clock=self._clock)
         self._adapters = {
@@ -144,7 +154,6 @@ class Daemon:
             address=self.address,
             tenants=len(self._settings),
             bundle=self._engine.bundle,
-            recovered=recovered,
             seconds=round(monotonic() - self._started, 2),
         )
 
@@ -177,52 +186,49 @@ class Daemon:
         resources.callback(self._web.stop, DRAIN)
 
     def _start_scheduler(self, resources: ExitStack) -> None:
-        self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(max(4, min(16, len(self._settings))))},
+        scheduler = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(max(4, min(VISITS, len(self._settings))))},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone=UTC,
         )
-        self._scheduler.start()
-        resources.callback(self._scheduler.shutdown)
-        self._scheduler.add_job(
+        scheduler.add_listener(_job_failed, EVENT_JOB_ERROR)
+        scheduler.add_job(
             self._keep_house, "interval", seconds=HOUSEKEEPING.total_seconds(), id="housekeeping"
         )
-        for tenant in self._settings:
-            # A thread and no job: the scheduler's shutdown waits for jobs with a lock in its hands
-            # that a job needs to add another.
-            thread = Thread(target=self._connect, args=(tenant,), name="connects", daemon=True)
-            thread.start()
-            resources.callback(thread.join, DRAIN)
+        for tenant, settings in self._settings.items():
+            interval = settings.intake.poll.total_seconds()
+            scheduler.add_job(
+                self._visit,
+                "interval",
+                args=[tenant],
+                id=f"visit {tenant}",
+                seconds=interval,
+                jitter=interval * 0.1,
+                next_run_time=datetime.now(UTC),
+            )
+        scheduler.start()
+        resources.callback(scheduler.shutdown)
+
+    def _visit(self, tenant: TenantId) -> None:
+        """Connect a tenant's desk where that is still to do, then look what changed there."""
+        if self._roster.wants_connection(tenant):
+            self._connect(tenant)
+        self._poller.look(tenant)
 
     def _connect(self, tenant: TenantId) -> None:
-        """Connect a tenant's desk, however often it takes: one that is down stops nobody."""
-        while not self._stopping.is_set() and tenant not in self._roster.stopped():
-            try:
-                desk = connect(self._settings[tenant], self._adapters[tenant], self._engine)
-                self._learn_history(desk)
-            except TriagedError as error:
-                self._stopping.wait(self._roster.failed(tenant, error))
-            else:
-                self._admit(desk)
-                return
-
-    def _admit(self, desk: Desk) -> None:
-        tenant, interval = desk.tenant, self._settings[desk.tenant].intake.poll.total_seconds()
+        """Connect a desk, or leave it for the next visit: one that is down stops nobody."""
+        try:
+            desk = connect(self._settings[tenant], self._adapters[tenant], self._engine)
+            self._learn_history(desk)
+        except TriagedError as error:
+            self._roster.failed(tenant, error)
+            return
         self._roster.admit(desk)
         self._roster.worked(tenant)
         for warning in desk.identity.warnings:
             _log.warning("desk_warning", tenant=tenant, warning=warning)
         _log.info("tenant_connected", tenant=tenant, account=desk.identity.account)
         self._bell.ring()
-        self._scheduler.add_job(
-            self._poller.look,
-            "interval",
-            args=[tenant],
-            id=f"poll {tenant}",
-            seconds=interval,
-            jitter=interval * 0.1,
-            next_run_time=datetime.now(UTC),
-        )
 
     def _learn_history(self, desk: Desk) -> None:
         """Read resolved tickets once, so that the first suggestions have something to go by."""

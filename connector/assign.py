@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from connector.model import Agent, Aspect, Prediction, Staff
-from connector.store.cases import Case
+from connector.model import Agent, Aspect, Case, Prediction, Staff
 
 NEIGHBOURS = 15
 """Resolved tickets that vote: enough to smooth over one odd case, few enough to stay specific."""

@@ -9,9 +9,12 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from connector.clean import mask
 
+_TEXTS = frozenset({"error", "detail", "warning", "reason"})
+"""Keys of our events that hold sentences; the others hold names and figures."""
+
 
 def configure(*, stream: TextIO | None = None, json: bool | None = None) -> None:
-    """Send our events to `stream` (standard error by default); libraries speak from warnings on."""
+    """Send events to `stream` (standard error by default); libraries speak from warnings on."""
     target = stream or sys.stderr
     as_json = not target.isatty() if json is None else json
     renderer: Processor = (
@@ -19,28 +22,53 @@ def configure(*, stream: TextIO | None = None, json: bool | None = None) -> None
         if as_json
         else structlog.dev.ConsoleRenderer(colors=target.isatty())
     )
+    stamps: list[Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _mask,
-            renderer,
-        ],
+        processors=[*stamps, _mask, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(file=target),
         cache_logger_on_first_use=False,
     )
-    # It warns at every look that a slow desk makes late; the look after that catches up.
-    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
-    logging.basicConfig(stream=target, level=logging.WARNING, format="%(name)s: %(message)s")
+    _configure_libraries(target, stamps, renderer)
+
+
+def _configure_libraries(target: TextIO, stamps: list[Processor], renderer: Processor) -> None:
+    """Give what libraries log the same form, its words masked and its tracebacks left out."""
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *stamps, _mask_all],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    # They tell of every late look, and give tracebacks of jobs; `job_failed` says it better.
+    for name in ("apscheduler.scheduler", "apscheduler.executors.default"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def place(error: BaseException | None) -> str:
+    """Give file and line of an error, without its message: that might hold a ticket's words."""
+    trace = error.__traceback__ if error else None
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "unknown"
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
 
 
 def _mask(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Mask whatever text an event carries; its name and our own keys are no text."""
+    """Mask whatever sentence an event of ours carries."""
     return {
         key: mask(value) if isinstance(value, str) and key in _TEXTS else value
         for key, value in event.items()
     }
 
 
-_TEXTS = frozenset({"error", "detail", "warning", "reason"})
+def _mask_all(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Mask a library's message; its traceback is dropped, whose last line may hold anything."""
+    event.pop("exc_info", None)
+    return {**event, "event": mask(str(event["event"]))}

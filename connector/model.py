@@ -221,6 +221,16 @@ class FieldUpdate:
     replaces: FieldValue = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A resolved ticket without its text: what it was like, and who had it in the end."""
+
+    ticket: TicketId
+    group: str
+    assignee: str
+    vector: bytes
+
+
 class Action(StrEnum):
     """What was decided for an aspect of a ticket."""
 

@@ -56,6 +56,12 @@ class Roster:
             place = self._places[tenant]
             return place.desk if self._is_open(place) else None
 
+    def wants_connection(self, tenant: TenantId) -> bool:
+        """Tell whether the tenant's desk is not connected and may be tried now."""
+        with self._lock:
+            place = self._places[tenant]
+            return place.desk is None and self._is_open(place)
+
     @contextmanager
     def turn(
         self, choose: Callable[[Sequence[TenantId]], TenantId | None]
@@ -96,11 +102,12 @@ class Roster:
         return pause
 
     def worked(self, tenant: TenantId) -> None:
-        """Note that the tenant's desk answered."""
+        """Note that the tenant's desk answered; a pause because of another call stays."""
         with self._lock:
             place = self._places[tenant]
-            recovered = place.failures > 0
-            place.failures = 0
+            recovered = place.failures > 0 and self._is_open(place)
+            if recovered:
+                place.failures = 0
         if recovered:
             _log.info("tenant_recovered", tenant=tenant)
 

@@ -23,6 +23,9 @@ from connector.ports import SecretName
 
 MOST_PORT = 65535
 
+SHORTEST_POLL = timedelta(milliseconds=100)
+"""Less would only make the scheduler busy; how often a desk may be asked is its adapter's pace."""
+
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
@@ -35,7 +38,7 @@ def _duration(value: object) -> timedelta:
         return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
     except OverflowError:
         raise PydanticCustomError(
-            "duration", "write a time that somebody may live to see"
+            "duration", "write a shorter time, such as 30s, 5m or 1h"
         ) from None
 
 
@@ -43,6 +46,12 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(_duration, json_schema_input_type=Annotated[str, Field(pattern=_DURATION)]),
 ]
+
+
+def _interval(value: timedelta) -> timedelta:
+    if value < SHORTEST_POLL:
+        raise PydanticCustomError("interval", "write 100ms or more")
+    return value
 
 
 def _address(value: str) -> str:
@@ -121,8 +130,8 @@ class Webhook(Section):
 class Intake(Section):
     """How the daemon hears of new and changed tickets; polling is the one that loses nothing."""
 
-    poll: Duration = timedelta(seconds=60)
-    """The time between two looks at the desk's stream of changes."""
+    poll: Annotated[Duration, AfterValidator(_interval)] = timedelta(seconds=60)
+    """The time between two looks at the desk's stream of changes, at least 100ms."""
     webhook: Webhook | None = None
     """Take webhooks at `POST /hooks/{tenant}` too: faster, but only a hint."""
 

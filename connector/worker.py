@@ -8,6 +8,7 @@ import structlog
 
 from connector.desk import Desk
 from connector.errors import Retry, Unauthorized
+from connector.logs import place
 from connector.metrics import Metrics
 from connector.model import TenantId
 from connector.pipeline import Ending, Next, triage
@@ -97,7 +98,7 @@ class Worker:
             try:
                 worked = self.turn()
             except Exception as error:  # noqa: BLE001 - the loop outlives what it did not foresee
-                _log.error("worker_stumbled", error=type(error).__name__, at=_place(error))
+                _log.error("worker_stumbled", error=type(error).__name__, at=place(error))
                 worked = False
             if not worked:
                 self._bell.wait(seen, IDLE)
@@ -124,7 +125,7 @@ class Worker:
 
     def _stumble(self, desk: Desk, job: Job, error: Exception) -> None:
         """Try a row again later whose handling failed in a way that nobody foresaw."""
-        detail = f"{type(error).__name__} at {_place(error)}"
+        detail = f"{type(error).__name__} at {place(error)}"
         _log.error("ticket_failed", tenant=desk.tenant, ticket=job.ticket, error=detail)
         if job.attempts + 1 >= MOST_ATTEMPTS:
             self._store.inbox.dead(job, detail)
@@ -172,13 +173,3 @@ def _tell(desk: Desk, job: Job, entry: Entry, waited: float) -> None:
             for verdict in entry.verdicts
         ],
     )
-
-
-def _place(error: BaseException) -> str:
-    """Give file and line of an error, without its message: that might hold a ticket's words."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return "unknown"
-    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"

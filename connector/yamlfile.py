@@ -78,4 +78,6 @@ def _syntax_problem(path: Path, error: MarkedYAMLError) -> str:
     mark = error.problem_mark or error.context_mark
     place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
     problem = str(error.problem or error.context).strip().split("\n", maxsplit=1)[0]
+    # A key that stands twice is quoted with both values, and one of them may be a secret in clear.
+    problem = problem.partition(" with value")[0]
     return f"{path}:{place}: is not valid YAML: {problem}"

@@ -1,9 +1,8 @@
 """What must survive a crash: the inbox, cursors, the ledger of decisions, the case book."""
 
-from connector.store.cases import Case
 from connector.store.inbox import Job, Received
 from connector.store.ledger import Entry, Outcome
 from connector.store.overview import TenantOverview, look
 from connector.store.store import Store
 
-__all__ = ["Case", "Entry", "Job", "Outcome", "Received", "Store", "TenantOverview", "look"]
+__all__ = ["Entry", "Job", "Outcome", "Received", "Store", "TenantOverview", "look"]

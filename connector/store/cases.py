@@ -1,27 +1,16 @@
 """The case book: who works or resolved which ticket, and what it was like as a vector."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from connector.model import Status, TenantId, Ticket, TicketId
+from connector.model import Case, Status, TenantId, Ticket, TicketId
 from connector.store.engine import Database
 from connector.store.schema import cases
 
 RECENT = 1000
 """Resolved tickets that a suggestion looks back on: 768 kB of vectors, some weeks of a desk."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """A resolved ticket without its text."""
-
-    ticket: TicketId
-    group: str
-    assignee: str
-    vector: bytes
 
 
 class CaseBook:

@@ -95,9 +95,13 @@ class Inbox:
         return None if found is None else Cursor(found)
 
     def claim(self, limit: int, *, tenants: Collection[TenantId]) -> Sequence[Job]:
-        """Lease up to `limit` due rows of that one of `tenants` that has waited longest."""
+        """Lease up to `limit` due rows of that one of `tenants` that has waited longest.
+
+        `tenants` are those that nobody works on just now. A leased row of theirs was left behind
+        by a crash or a full disk, and is due again.
+        """
         due = and_(
-            inbox.c.state == State.READY,
+            inbox.c.state.in_(OPEN),
             inbox.c.due_at <= self._now(),
             inbox.c.tenant.in_(tenants),
         )
@@ -138,14 +142,6 @@ class Inbox:
         }
         with self._database.write() as connection:
             connection.execute(_leased(job).values(**values))
-
-    def recover(self) -> int:
-        """Make every leased row ready: called once at start, when no other process can hold one."""
-        with self._database.write() as connection:
-            found = connection.execute(
-                update(inbox).where(inbox.c.state == State.LEASED).values(state=State.READY)
-            )
-        return found.rowcount
 
     def forget_deliveries(self) -> None:
         """Drop delivery ids older than the replay window."""

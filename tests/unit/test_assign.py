@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from connector.assign import MIN_CASES, suggest
-from connector.model import Agent, Group, Staff, TicketId
-from connector.store import Case
+from connector.model import Agent, Case, Group, Staff, TicketId
 
 STAFF = Staff(
     groups=(Group(id="net", name="Network"), Group(id="app", name="Applications")),

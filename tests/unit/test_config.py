@@ -104,6 +104,10 @@ WRONG = {
             " (found 30)"
         ),
     ),
+    "no time at all between two looks": (
+        TENANT.replace("30s", "0s"),
+        "tenants/acme.yaml:8:9: intake.poll: write 100ms or more (found '0s')",
+    ),
     "secret in clear": (
         TENANT.replace("secret:acme.zendesk-token", "ab12cd34"),
         (
@@ -176,6 +180,13 @@ def test_bad_yaml_is_refused_with_its_place_and_a_remedy(tmp_path: Path, name: s
 def test_a_secret_in_clear_is_not_repeated_in_the_message(tmp_path: Path) -> None:
     tenant = TENANT.replace("secret:acme.zendesk-token", "hunter2hunter2")
     assert not any("hunter2" in problem for problem in problems(tmp_path, tenant))
+
+
+def test_a_secret_in_clear_that_stands_twice_is_not_repeated_either(tmp_path: Path) -> None:
+    line = "  token: secret:acme.zendesk-token\n"
+    tenant = TENANT.replace(line, "  token: hunter2hunter2\n  token: hunter2hunter3\n")
+    [problem] = problems(tmp_path, tenant)
+    assert problem == 'tenants/acme.yaml:7:3: is not valid YAML: found duplicate key "token"'
 
 
 def test_all_problems_of_all_files_come_at_once(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ def test_the_inbox_is_counted_as_it_is_now(store: Store) -> None:
     assert 'triaged_inbox_rows{state="ready",tenant="acme"} 1.0' in text
     assert 'triaged_inbox_rows{state="leased",tenant="acme"} 1.0' in text
     assert 'triaged_tenant_stopped{tenant="acme"} 1.0' in text
-    for job in store.inbox.claim(1, tenants=[ACME]):
+    for job in store.inbox.claim(2, tenants=[ACME]):
         store.inbox.done(job)
     later = metrics.text(store.overview()).decode()
     assert 'triaged_inbox_rows{state="ready"' not in later
-    assert 'triaged_inbox_rows{state="done",tenant="acme"} 1.0' in later
+    assert 'triaged_inbox_rows{state="done",tenant="acme"} 2.0' in later
     assert "triaged_tenant_stopped{" not in later

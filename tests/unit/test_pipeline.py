@@ -209,7 +209,6 @@ def test_a_crash_around_the_write_repeats_nothing(
     with pytest.raises(KeyboardInterrupt):
         run(store, desk, ticket)
     adapter.write = write
-    store.inbox.recover()
     Daemon(store, desk, clock).round()
     assert adapter.read(ticket).fields["category"] == "network"
     assert adapter.writes(ticket) == 1
@@ -232,7 +231,6 @@ def test_after_a_crash_and_a_new_message_our_value_is_still_known_as_ours(
     with pytest.raises(KeyboardInterrupt):
         run(store, desk, ticket)
     adapter.write = write
-    store.inbox.recover()
     adapter.reply(ticket, "sorry")
     run(store, desk, ticket)
     first, second = store.ledger.of(ACME, ticket)

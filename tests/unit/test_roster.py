@@ -65,10 +65,22 @@ def test_a_short_failure_does_not_shorten_a_long_pause(roster, clock) -> None:
     assert free(roster) == [BETA]
 
 
-def test_the_first_failure_and_the_recovery_are_logged_and_nothing_between(roster) -> None:
+def test_a_call_that_works_does_not_end_the_pause_that_another_call_was_told(roster, clock) -> None:
+    roster.failed(ACME, Retry("429", after=60))
+    with capture_logs() as logs:
+        roster.worked(ACME)
+    assert logs == []
+    clock.pass_time(60)
+    with capture_logs() as logs:
+        roster.worked(ACME)
+    assert [entry["event"] for entry in logs] == ["tenant_recovered"]
+
+
+def test_the_first_failure_and_the_recovery_are_logged_and_nothing_between(roster, clock) -> None:
     with capture_logs() as logs:
         for _ in range(5):
             roster.failed(ACME, Retry("503"))
+        clock.pass_time(LONGEST_PAUSE)
         roster.worked(ACME)
         roster.worked(ACME)
     assert [entry["event"] for entry in logs] == ["tenant_paused", "tenant_recovered"]

@@ -1,0 +1,54 @@
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from connector import logs
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    stream = io.StringIO()
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "level", root.level)
+    logs.configure(stream=stream, json=True)
+    yield stream
+    structlog.reset_defaults()
+
+
+def lines(stream: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_an_event_is_one_line_of_json_with_its_sentences_masked(told: io.StringIO) -> None:
+    structlog.get_logger().warning(
+        "tenant_paused", tenant="acme", error="mail ana@acme.example\nand call"
+    )
+    [line] = lines(told)
+    assert line["event"] == "tenant_paused"
+    assert line["error"] == "mail <EMAIL>\nand call"
+    assert (line["level"], line["tenant"]) == ("warning", "acme")
+
+
+def test_a_librarys_warning_has_the_same_form_and_no_traceback(told: io.StringIO) -> None:
+    try:
+        raise ValueError("the ticket said: canary")
+    except ValueError:
+        logging.getLogger("some.library").exception("failed for ana@acme.example")
+    logging.getLogger("some.library").info("not told")
+    [line] = lines(told)
+    assert (line["event"], line["logger"]) == ("failed for <EMAIL>", "some.library")
+    assert "canary" not in told.getvalue()
+
+
+def test_the_place_of_an_error_is_told_without_its_words() -> None:
+    try:
+        raise ValueError("canary")
+    except ValueError as error:
+        told = logs.place(error)
+    assert told.startswith("test_logs.py:")
+    assert logs.place(None) == "unknown"
