@@ -126,7 +126,7 @@ def secrets_of(desk: Desk) -> Mapping[str, str]:
 
 
 def test_the_daemon_was_at_its_most_talkative(told: Told) -> None:
-    for library in ("urllib3.connectionpool", "sqlalchemy.engine", "apscheduler"):
+    for library in ("urllib3.connectionpool", "sqlalchemy.engine"):
         assert f"DEBUG:{library}" in told.log or f"INFO:{library}" in told.log
 
 

@@ -36,7 +36,7 @@ def test_an_event_is_one_line_of_json_with_its_sentences_masked(told: io.StringI
 
 def test_a_librarys_warning_has_the_same_form_and_no_traceback(told: io.StringIO) -> None:
     try:
-        raise ValueError("the ticket said: canary")
+        int("canary")
     except ValueError:
         logging.getLogger("some.library").exception("failed for ana@acme.example")
     logging.getLogger("some.library").info("not told")
@@ -47,7 +47,7 @@ def test_a_librarys_warning_has_the_same_form_and_no_traceback(told: io.StringIO
 
 def test_the_place_of_an_error_is_told_without_its_words() -> None:
     try:
-        raise ValueError("canary")
+        int("canary")
     except ValueError as error:
         told = logs.place(error)
     assert told.startswith("test_logs.py:")
