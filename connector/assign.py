@@ -22,23 +22,29 @@ _SHARPNESS = 12.0
 
 
 def suggest(
-    vector: bytes, cases: Sequence[Case], load: Mapping[str, int], staff: Staff
+    vector: bytes,
+    cases: Sequence[Case],
+    load: Mapping[str, int],
+    staff: Staff,
+    *,
+    group: str = "",
 ) -> Prediction:
     """Suggest a group first, then the person in it; confidence is the group's share of the votes.
 
     `load` counts open tickets per agent id. The share is a vote, not a calibrated probability.
-    Only people who still serve in the group are named.
+    Only people who still serve in the group are named. A ticket that is in a `group` already
+    stays there: somebody of it is named, or nobody.
     """
     usable = [case for case in cases if case.group and len(case.vector) == len(vector)]
     if not vector or len(usable) < MIN_CASES:
         return _abstain(f"only {len(usable)} resolved tickets to compare with")
     near, weights = _nearest(vector, usable)
     groups = _votes([case.group for case in near], weights)
-    group, votes = max(groups.items(), key=lambda item: item[1])
-    share = votes / sum(groups.values())
+    group = group or max(groups, key=lambda name: groups[name])
+    share = groups.get(group, 0.0) / sum(groups.values())
     name = next((known.name for known in staff.groups if known.id == group), group)
     if share < MIN_SHARE:
-        return _abstain(f"similar tickets went to several groups, {name} most often", share)
+        return _abstain(f"only {share:.0%} of similar tickets went to {name}", share)
     people = _people(group, near, weights, load, staff)
     ranking = tuple((agent.id, score) for agent, score in people)
     if not people:

@@ -1,7 +1,7 @@
 """Predictions and a tenant's rules become verdicts: pure, without a clock, a store or a desk."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from connector.model import (
@@ -66,19 +66,18 @@ def standing(ticket: Ticket, update: FieldUpdate) -> bool:
     """Tell whether the ticket holds the update's value."""
     if update.field == TAGS:
         return update.value in ticket.tags
-    return _plain(ticket.fields.get(update.field)) == _plain(update.value)
+    return _same(ticket.fields.get(update.field), update.value)
 
 
-def still_wanted(ticket: Ticket, verdicts: Sequence[Verdict]) -> Iterator[FieldUpdate]:
-    """Yield the updates of a plan that the ticket, read again, neither holds nor contradicts."""
-    for verdict in verdicts:
-        update = verdict.update
-        if update is None or standing(ticket, update):
-            continue
-        if update.field == TAGS or _plain(ticket.fields.get(update.field)) == _plain(
-            update.replaces
-        ):
-            yield update
+def still_wanted(ticket: Ticket, verdicts: Sequence[Verdict]) -> Mapping[str, FieldUpdate]:
+    """Give, by slot, what a plan sets and the ticket, read again, neither holds nor contradicts."""
+    return {
+        verdict.slot: update
+        for verdict in verdicts
+        if (update := verdict.update) is not None
+        and not standing(ticket, update)
+        and (update.field == TAGS or _same(ticket.fields.get(update.field), update.replaces))
+    }
 
 
 def _verdict(
@@ -134,17 +133,22 @@ def _is_a_persons(ticket: Ticket, rule: Rule, ours: Mapping[str, FieldValue]) ->
     if rule.by_tag:
         earlier = ours.get(rule.slot)
         return earlier is not None and earlier not in ticket.tags
-    present = _plain(ticket.fields.get(rule.field.id))
+    present = ticket.fields.get(rule.field.id)
     if rule.slot in ours:
-        return present != _plain(ours[rule.slot])
-    return present is not None and present not in rule.treat_as_empty
+        return not _same(present, ours[rule.slot])
+    return not _same(present, None) and present not in rule.treat_as_empty
+
+
+def _same(one: FieldValue, other: FieldValue) -> bool:
+    """Compare as a desk does: unset has several spellings, and text may come back trimmed."""
+    return _plain(one) == _plain(other)
 
 
 def _plain(value: FieldValue) -> FieldValue:
-    """Unset in all its spellings is one value."""
-    return None if value in {"", ()} else value
+    plain = value.strip() if isinstance(value, str) else value
+    return None if plain in {"", ()} else plain
 
 
 def _slug(text: str) -> str:
-    """Write a value with the characters that every desk allows in a tag."""
-    return re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_") or "unnamed"
+    """Write a value with letters, digits and `_`, which every desk allows in a tag."""
+    return re.sub(r"\W+", "_", text.casefold()).strip("_") or "unnamed"

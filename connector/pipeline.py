@@ -16,6 +16,17 @@ ATTEMPTS = 3
 """Times that a write is tried against a ticket that keeps changing under our hands."""
 
 
+LEARNT_AT_ONCE = 32
+"""Old tickets that are read together: about a third of a second of the encoder's time."""
+
+SETTLED = {Outcome.WRITTEN, Outcome.NOTHING}
+"""Outcomes after which only new words of the requester bring a ticket back. A refused one is tried
+again at its next event: the right that was missing may have been given."""
+
+_Entries = Mapping[TicketId, Entry]
+_Suggest = Callable[[bytes, str], Sequence[Prediction]]
+
+
 class Next(Enum):
     """What happens to a job after its path ended."""
 
@@ -40,10 +51,11 @@ def triage(desk: Desk, store: Store, jobs: Sequence[Job]) -> Iterator[Ending]:
     """Carry one tenant's jobs along the line, yielding each as it ends.
 
     Every step may run twice: what was planned is never decided anew, and what stands on the desk
-    is never written again. Raises `Retry` and `Unauthorized` for the jobs not yet yielded.
+    is never written again. Raises `Retry`, `Unauthorized` and `Rejected` (of reading) for the
+    jobs not yet yielded.
     """
     tickets = _fetch(desk, [job.ticket for job in jobs])
-    entries = _decided(desk, store, tuple(tickets.values()))
+    known, planned = _decided(desk, store, tuple(tickets.values()))
     for job in jobs:
         ticket = tickets.get(job.ticket)
         if ticket is None:
@@ -51,36 +63,45 @@ def triage(desk: Desk, store: Store, jobs: Sequence[Job]) -> Iterator[Ending]:
             yield Ending(job=job, detail="no longer on the desk")
         elif ticket.status is not Status.OPEN:
             yield Ending(job=job, detail="resolved: only learnt from")
-        elif (entry := entries[ticket.id]).outcome is not Outcome.PLANNED:
+        elif ticket.id in planned:
+            yield _carry_out(desk, store, job, ticket, planned[ticket.id], tried=False)
+        elif known[ticket.id].outcome in SETTLED:
             yield Ending(job=job, detail="nothing new was said")
         else:
-            yield _carry_out(desk, store, job, ticket, entry)
+            yield _carry_out(desk, store, job, ticket, known[ticket.id], tried=True)
 
 
 def learn(desk: Desk, store: Store, tickets: Sequence[Ticket]) -> None:
     """Note how tickets stand, so that later ones can be compared with them."""
-    _note(desk, store, tickets, {})
+    # In small pieces: a live ticket must not wait behind a whole page of old ones.
+    for start in range(0, len(tickets), LEARNT_AT_ONCE):
+        _note(desk, store, tickets[start : start + LEARNT_AT_ONCE], {})
 
 
 def _fetch(desk: Desk, ids: Sequence[TicketId]) -> dict[TicketId, Ticket]:
-    return {ticket.id: ticket for ticket in desk.adapter.fetch(ids)}
+    return {
+        ticket.id: ticket
+        for ticket in desk.adapter.fetch(ids)
+        if ticket.status is not Status.DELETED
+    }
 
 
-def _decided(desk: Desk, store: Store, tickets: Sequence[Ticket]) -> Mapping[TicketId, Entry]:
-    """Give each open ticket's entry for its present wording, deciding where there is none yet."""
-    known = {ticket.id: store.ledger.find(desk.tenant, ticket) for ticket in tickets}
+def _decided(desk: Desk, store: Store, tickets: Sequence[Ticket]) -> tuple[_Entries, _Entries]:
+    """Give what was decided earlier for the tickets' present wording, and what is decided now."""
+    known = {
+        ticket.id: entry
+        for ticket in tickets
+        if (entry := store.ledger.find(desk.tenant, ticket)) is not None
+    }
     fresh = [
-        ticket for ticket in tickets if known[ticket.id] is None and ticket.status is Status.OPEN
+        ticket for ticket in tickets if ticket.id not in known and ticket.status is Status.OPEN
     ]
     readings = _predict(desk, fresh)
     _note(desk, store, tickets, readings)
     suggest = _suggester(desk, store)
     planned = [_plan(desk, store, ticket, readings[ticket.id], suggest) for ticket in fresh]
     store.ledger.plan(desk.tenant, planned)
-    return {
-        **{ticket: entry for ticket, entry in known.items() if entry is not None},
-        **{entry.ticket: entry for entry in planned},
-    }
+    return known, {entry.ticket: entry for entry in planned}
 
 
 def _predict(desk: Desk, tickets: Sequence[Ticket]) -> Mapping[TicketId, Reading]:
@@ -102,13 +123,13 @@ def _note(
     store.cases.note(desk.tenant, [(ticket, vectors.get(ticket.id, b"")) for ticket in tickets])
 
 
-def _suggester(desk: Desk, store: Store) -> Callable[[bytes], Sequence[Prediction]]:
+def _suggester(desk: Desk, store: Store) -> _Suggest:
     """Give the function that suggests an assignee, reading the case book once for a batch."""
     if not any(rule.aspect is Aspect.ASSIGNEE for rule in desk.rules):
-        return lambda _: ()
+        return lambda _vector, _group: ()
     cases = store.cases.resolved(desk.tenant)
     load = store.cases.open_load(desk.tenant)
-    return lambda vector: (assign.suggest(vector, cases, load, desk.staff),)
+    return lambda vector, group: (assign.suggest(vector, cases, load, desk.staff, group=group),)
 
 
 def _plan(
@@ -116,11 +137,11 @@ def _plan(
     store: Store,
     ticket: Ticket,
     reading: Reading,
-    suggest: Callable[[bytes], Sequence[Prediction]],
+    suggest: _Suggest,
 ) -> Entry:
     _settle_stale(desk, store, ticket)
     ours = store.ledger.written(desk.tenant, ticket.id)
-    predictions = (*reading.predictions, *suggest(reading.vector))
+    predictions = (*reading.predictions, *suggest(reading.vector, ticket.group))
     return Entry(
         ticket=ticket.id,
         content_hash=ticket.content_hash,
@@ -136,39 +157,62 @@ def _settle_stale(desk: Desk, store: Store, ticket: Ticket) -> None:
     """Settle a plan for earlier words that a crash left open, by what stands on the ticket."""
     for entry in store.ledger.of(desk.tenant, ticket.id):
         if entry.outcome is Outcome.PLANNED and entry.content_hash != ticket.content_hash:
-            store.ledger.settle(desk.tenant, entry, _outcome(ticket, entry))
+            _settle(desk, store, entry, _standing(ticket, entry))
 
 
-def _outcome(ticket: Ticket, entry: Entry) -> Outcome:
-    updates = (verdict.update for verdict in entry.verdicts)
-    stands = any(update is not None and standing(ticket, update) for update in updates)
-    return Outcome.WRITTEN if stands else Outcome.NOTHING
+def _standing(ticket: Ticket, entry: Entry) -> frozenset[str]:
+    """Name the slots whose planned value stands on the ticket."""
+    return frozenset(
+        verdict.slot
+        for verdict in entry.verdicts
+        if verdict.update is not None and standing(ticket, verdict.update)
+    )
 
 
-def _carry_out(desk: Desk, store: Store, job: Job, ticket: Ticket, entry: Entry) -> Ending:
-    """Write what the plan still wants, against the ticket as it is now, and record the end."""
+def _settle(desk: Desk, store: Store, entry: Entry, ours: frozenset[str]) -> None:
+    outcome = Outcome.WRITTEN if ours else Outcome.NOTHING
+    store.ledger.settle(desk.tenant, entry, outcome, written=ours)
+
+
+def _carry_out(
+    desk: Desk, store: Store, job: Job, ticket: Ticket, entry: Entry, *, tried: bool
+) -> Ending:
+    """Write what the plan still wants, against the ticket as it is now, and record the end.
+
+    Only what our last call was to set counts as ours; a value that was there before was somebody
+    else's. For a plan of an earlier try (`tried`) it is taken for ours: that call may have gone
+    through without our hearing of it.
+    """
+    earlier = _standing(ticket, entry) if tried else frozenset()
+    sent: set[str] = set()
     try:
-        written = _write(desk, ticket, entry)
+        after = _write(desk, ticket, entry, sent)
     except Gone:
         store.cases.forget(desk.tenant, job.ticket)
-        store.ledger.settle(desk.tenant, entry, Outcome.NOTHING)
+        _settle(desk, store, entry, frozenset())
         return Ending(job=job, detail="no longer on the desk")
     except Conflict as conflict:
         return Ending(job=job, next=Next.AGAIN, detail=str(conflict))
     except Rejected as refusal:
-        store.ledger.settle(desk.tenant, entry, Outcome.REJECTED)
+        # Part of it may have been taken all the same.
+        after = _fetch(desk, [ticket.id]).get(ticket.id, ticket)
+        ours = _standing(after, entry) & (earlier | sent)
+        store.ledger.settle(desk.tenant, entry, Outcome.REJECTED, written=ours)
         return Ending(job=job, next=Next.DEAD, detail=str(refusal), entry=entry)
-    store.ledger.settle(desk.tenant, entry, _outcome(written, entry))
+    _settle(desk, store, entry, _standing(after, entry) & (earlier | sent))
     return Ending(job=job, entry=entry)
 
 
-def _write(desk: Desk, ticket: Ticket, entry: Entry) -> Ticket:
+def _write(desk: Desk, ticket: Ticket, entry: Entry, sent: set[str]) -> Ticket:
+    """Write against a ticket that may change meanwhile; `sent` names the last call's slots."""
     for _ in range(ATTEMPTS):
-        wanted = tuple(still_wanted(ticket, entry.verdicts))
+        wanted = still_wanted(ticket, entry.verdicts)
+        sent.clear()
         if not wanted:
             return ticket
+        sent.update(wanted)
         try:
-            return desk.adapter.write(ticket, wanted)
+            return desk.adapter.write(ticket, tuple(wanted.values()))
         except Conflict:
             again = _fetch(desk, [ticket.id])
             if ticket.id not in again:

@@ -1,9 +1,10 @@
 """Which tenants can be worked on now: connected, not paused, and not in another thread's hands."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from threading import Lock
 
 import structlog
@@ -28,6 +29,7 @@ class _Place:
 
     desk: Desk | None = None
     busy: bool = False
+    served: int = 0
     failures: int = 0
     resume_at: float = 0.0
     stopped: str = ""
@@ -42,6 +44,8 @@ class Roster:
     def __init__(self, tenants: Sequence[TenantId], clock: Clock) -> None:
         self._places = {tenant: _Place() for tenant in tenants}
         self._lock = Lock()
+        self._choosing = Lock()  # held while the store is asked, which `_lock` never is
+        self._turns = count(1)
         self._clock = clock
         self._random = random.Random()  # noqa: S311 - jitter needs no secrecy
 
@@ -67,16 +71,13 @@ class Roster:
         self, choose: Callable[[Sequence[TenantId]], TenantId | None]
     ) -> Iterator[Desk | None]:
         """Give the desk of the free tenant that `choose` picks, held for this thread alone."""
-        with self._lock:
-            free = [
-                tenant
-                for tenant, place in self._places.items()
-                if place.desk and not place.busy and self._is_open(place)
-            ]
+        with self._choosing:
+            free = self._free()
             chosen = choose(free) if free else None
             place = self._places[chosen] if chosen else None
             if place is not None:
-                place.busy = True
+                with self._lock:
+                    place.busy, place.served = True, next(self._turns)
         try:
             yield place.desk if place else None
         finally:
@@ -111,6 +112,11 @@ class Roster:
         if recovered:
             _log.info("tenant_recovered", tenant=tenant)
 
+    def shaky(self) -> Collection[TenantId]:
+        """Give the tenants whose desk failed at the last call that we know of."""
+        with self._lock:
+            return {name for name, place in self._places.items() if place.failures}
+
     def stopped(self) -> Mapping[TenantId, str]:
         """Give the tenants that wait for a person, and why."""
         with self._lock:
@@ -121,6 +127,16 @@ class Roster:
         with self._lock:
             return [name for name, place in self._places.items() if place.desk]
 
+    def _free(self) -> Sequence[TenantId]:
+        """List the tenants that can be worked on now, the one served longest ago first."""
+        with self._lock:
+            free = [
+                (place.served, tenant)
+                for tenant, place in self._places.items()
+                if place.desk and not place.busy and self._is_open(place)
+            ]
+        return [tenant for _, tenant in sorted(free)]
+
     def _is_open(self, place: _Place) -> bool:
         return not place.stopped and self._clock.monotonic() >= place.resume_at
 
@@ -128,4 +144,6 @@ class Roster:
         """Full jitter, doubling; never sooner than the desk asked for."""
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - 1, 20))
         asked = error.after if isinstance(error, Retry) else None
-        return self._random.uniform(0, longest) if asked is None else asked
+        jittered = self._random.uniform(0, longest)
+        # A desk that asks for no time at all, or for one that is past by our clock, gets ours.
+        return asked if asked is not None and asked >= 1 else jittered

@@ -7,7 +7,7 @@ from threading import Condition, Event, Thread
 import structlog
 
 from connector.desk import Desk
-from connector.errors import Retry, Unauthorized
+from connector.errors import Rejected, Retry, TriagedError, Unauthorized
 from connector.logs import place
 from connector.metrics import Metrics
 from connector.model import TenantId
@@ -84,7 +84,8 @@ class Worker:
         batch: list[Job] = []
 
         def choose(free: Sequence[TenantId]) -> TenantId | None:
-            batch.extend(self._store.inbox.claim(BATCH, tenants=free))
+            shaky = self._roster.shaky()
+            batch.extend(self._store.inbox.claim(BATCH, tenants=free, shaky=shaky))
             return batch[0].tenant if batch else None
 
         with self._roster.turn(choose) as desk:
@@ -107,15 +108,15 @@ class Worker:
         left = {job.id: job for job in batch}
         try:
             for ending in triage(desk, self._store, batch):
-                del left[ending.job.id]
                 self._settle(desk, ending)
+                del left[ending.job.id]
                 if self._stopping.is_set():
                     break
             self._roster.worked(desk.tenant)
             self._give_back(left, delay=0.0, detail="")
-        except (Retry, Unauthorized) as error:
-            pause = self._roster.failed(desk.tenant, error)
-            self._give_back(left, delay=pause, detail=str(error))
+        except (Retry, Unauthorized, Rejected) as error:
+            # `Rejected` here means that the desk no longer lets us read, whatever the ticket.
+            self._pause(desk, left, error)
         except Exception as error:  # noqa: BLE001 - a bug must cost one ticket, never the daemon
             if len(left) > 1:
                 for job in left.values():
@@ -123,10 +124,24 @@ class Worker:
             else:
                 self._stumble(desk, next(iter(left.values())), error)
 
+    def _pause(self, desk: Desk, left: dict[int, Job], error: TriagedError) -> None:
+        """Give a batch back until the desk may be asked again.
+
+        The first one goes behind the others: it may be the very ticket that the desk chokes on.
+        """
+        pause = self._roster.failed(desk.tenant, error)
+        stuck = left.pop(next(iter(left)))
+        self._give_back(left, delay=pause, detail=str(error))
+        more = self._backoff(stuck.attempts) if stuck.attempts else 0.0
+        self._store.inbox.again(stuck, delay=pause + more, detail=str(error))
+
     def _stumble(self, desk: Desk, job: Job, error: Exception) -> None:
         """Try a row again later whose handling failed in a way that nobody foresaw."""
         detail = f"{type(error).__name__} at {place(error)}"
         _log.error("ticket_failed", tenant=desk.tenant, ticket=job.ticket, error=detail)
+        self._try_later(job, detail)
+
+    def _try_later(self, job: Job, detail: str) -> None:
         if job.attempts + 1 >= MOST_ATTEMPTS:
             self._store.inbox.dead(job, detail)
         else:
@@ -138,12 +153,12 @@ class Worker:
             self._store.inbox.dead(job, ending.detail)
             _log.warning("ticket_set_aside", tenant=desk.tenant, ticket=job.ticket)
         elif ending.next is Next.AGAIN:
-            self._store.inbox.again(job, delay=self._backoff(job.attempts), detail=ending.detail)
+            self._try_later(job, ending.detail)
         else:
             self._store.inbox.done(job, ending.detail)
         waited = self._clock.now().timestamp() - job.received_at
         self._metrics.ticket(desk.tenant, ending, waited)
-        if ending.entry is not None:
+        if ending.next is Next.DONE and ending.entry is not None:
             _tell(desk, job, ending.entry, waited)
 
     def _give_back(self, left: dict[int, Job], *, delay: float, detail: str) -> None:

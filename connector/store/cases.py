@@ -6,8 +6,9 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from connector.model import Case, Status, TenantId, Ticket, TicketId
+from connector.ports import Clock
 from connector.store.engine import Database
-from connector.store.schema import cases
+from connector.store.schema import cases, histories
 
 RECENT = 1000
 """Resolved tickets that a suggestion looks back on: 768 kB of vectors, some weeks of a desk."""
@@ -16,8 +17,9 @@ RECENT = 1000
 class CaseBook:
     """The newest known state of each ticket's assignment."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
     def note(self, tenant: TenantId, tickets: Sequence[tuple[Ticket, bytes]]) -> None:
         """Remember how tickets stand, with their vectors (empty: keep the one that is known)."""
@@ -70,6 +72,20 @@ class CaseBook:
         )
         with self._database.read() as connection:
             return tuple(Case(**row) for row in connection.execute(query).mappings())
+
+    def has_history(self, tenant: TenantId) -> bool:
+        """Tell whether a tenant's resolved tickets of the past were read to their end."""
+        query = select(histories.c.tenant).where(histories.c.tenant == tenant)
+        with self._database.read() as connection:
+            return connection.execute(query).scalar() is not None
+
+    def note_history(self, tenant: TenantId) -> None:
+        """Note that they were."""
+        now = self._clock.now().timestamp()
+        with self._database.write() as connection:
+            connection.execute(
+                upsert(histories).values(tenant=tenant, learnt_at=now).on_conflict_do_nothing()
+            )
 
     def open_load(self, tenant: TenantId) -> Mapping[str, int]:
         """Count the open tickets of each assignee."""

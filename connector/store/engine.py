@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from connector.errors import StateInUse, StateUnusable
@@ -31,6 +31,7 @@ class Database:
         self._file = directory / FILE
         self._lock_file = _own(directory)
         self._writing = threading.Lock()
+        self._closed = False
         self._writer = _engine(directory / FILE, read_only=False)
         self._readers = _engine(directory / FILE, read_only=True)
         try:
@@ -47,8 +48,8 @@ class Database:
                 if version is None:
                     values = {"version": schema.VERSION}
                     connection.execute(insert(schema.schema_version).values(values))
-        except DatabaseError as error:
-            raise StateUnusable(f"{directory / FILE}: {error.orig}") from error
+        except OSError as error:
+            raise StateUnusable(f"{self._file}: {error.strerror}") from error
         if version not in {None, schema.VERSION}:
             raise StateUnusable(
                 f"{directory / FILE} has schema version {version}, this triaged knows"
@@ -62,21 +63,33 @@ class Database:
         Raises `StateUnusable` when the disk is full or fails; nothing was changed then.
         """
         try:
-            with self._writing, self._writer.begin() as connection:
-                yield connection
-        except OperationalError as error:
+            with self._writing:
+                if self._closed:
+                    raise StateUnusable(f"{self._file}: was given up by this process")
+                with self._writer.begin() as connection:
+                    yield connection
+        except DatabaseError as error:
             raise StateUnusable(f"{self._file}: {error.orig}") from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a read-only connection that sees one consistent state."""
-        with self._readers.begin() as connection:
-            yield connection
+        try:
+            with self._readers.begin() as connection:
+                yield connection
+        except DatabaseError as error:
+            raise StateUnusable(f"{self._file}: {error.orig}") from error
 
     def close(self) -> None:
-        """Close every connection and give the state directory up."""
-        self._readers.dispose()
-        self._writer.dispose()
+        """Close every connection and give the state directory up.
+
+        A thread that outlives the daemon's patience can write no more afterwards: the directory
+        may be another process's by then.
+        """
+        with self._writing:
+            self._closed = True
+            self._readers.dispose()
+            self._writer.dispose()
         self._lock_file.close()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from sqlalchemy import Connection, Update, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Update, and_, delete, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from connector.model import Cursor, TenantId, TicketId, TicketRef
@@ -13,6 +13,9 @@ from connector.store.engine import Database
 from connector.store.schema import State, cursors, deliveries, inbox
 
 OPEN = (State.READY, State.LEASED)
+
+CLOCK_STEP = 3600.0
+"""Seconds ahead of us beyond which a due time can only come from a clock that was set back."""
 
 REPLAY_WINDOW = 72 * 3600.0
 """Seconds for which a delivery id is remembered: longer than any platform retries a webhook."""
@@ -94,27 +97,30 @@ class Inbox:
             ).scalar()
         return None if found is None else Cursor(found)
 
-    def claim(self, limit: int, *, tenants: Collection[TenantId]) -> Sequence[Job]:
-        """Lease up to `limit` due rows of that one of `tenants` that has waited longest.
+    def claim(
+        self, limit: int, *, tenants: Sequence[TenantId], shaky: Collection[TenantId] = ()
+    ) -> Sequence[Job]:
+        """Lease up to `limit` due rows of the first of `tenants` that has any, oldest first.
 
         `tenants` are those that nobody works on just now. A leased row of theirs was left behind
-        by a crash or a full disk, and is due again.
+        by a crash or a full disk, and is due again. Of a tenant that is `shaky` only one row is
+        leased, so that a ticket that its desk chokes on does not fail others with it.
         """
+        now = self._now()
         due = and_(
             inbox.c.state.in_(OPEN),
-            inbox.c.due_at <= self._now(),
-            inbox.c.tenant.in_(tenants),
+            # No pause is as long as that: our clock was set back, and would hold the row for ever.
+            or_(inbox.c.due_at <= now, inbox.c.due_at > now + CLOCK_STEP),
         )
         with self._database.write() as connection:
-            first = select(inbox.c.tenant).where(due).order_by(inbox.c.due_at, inbox.c.id).limit(1)
-            tenant = connection.execute(first).scalar()
+            tenant = _first_with_work(connection, tenants, due)
             if tenant is None:
                 return ()
             chosen = (
                 select(inbox.c.id)
                 .where(due, inbox.c.tenant == tenant)
                 .order_by(inbox.c.due_at, inbox.c.id)
-                .limit(limit)
+                .limit(1 if tenant in shaky else limit)
             )
             leased = connection.execute(
                 update(inbox)
@@ -166,6 +172,20 @@ class Inbox:
         return self._clock.now().timestamp()
 
 
+def _first_with_work(
+    connection: Connection, tenants: Sequence[TenantId], due: ColumnElement[bool]
+) -> TenantId | None:
+    """Give the first tenant, in the order given, that has a due row."""
+    any_due = select(inbox.c.id).where(due, inbox.c.tenant.in_(tenants)).limit(1)
+    if connection.execute(any_due).scalar() is None:
+        return None
+    for tenant in tenants:
+        one = select(inbox.c.id).where(due, inbox.c.tenant == tenant).limit(1)
+        if connection.execute(one).scalar() is not None:
+            return tenant
+    return None
+
+
 def _leased(job: Job) -> Update:
     return update(inbox).where(inbox.c.id == job.id, inbox.c.state == State.LEASED)
 
@@ -201,6 +221,8 @@ def _mark(
 
 
 def _is_known(connection: Connection, tenant: TenantId, ref: TicketRef) -> bool:
+    if not ref.version:
+        return False
     same = select(inbox.c.id).where(
         inbox.c.tenant == tenant, inbox.c.ticket == ref.id, inbox.c.version == ref.version
     )

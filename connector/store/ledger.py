@@ -1,7 +1,7 @@
 """The ledger: what was decided for each ticket's words, why, and what became of it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -36,7 +36,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One effect: the verdicts for one ticket in one wording, and how they ended."""
+    """One effect: the verdicts for one ticket in one wording, and how they ended.
+
+    `written` names the slots in which a value of ours stood when the plan was settled.
+    """
 
     ticket: TicketId
     content_hash: str
@@ -45,6 +48,7 @@ class Entry:
     language: str
     verdicts: tuple[Verdict, ...]
     vector: bytes
+    written: frozenset[str] = frozenset()
 
 
 class Ledger:
@@ -87,8 +91,10 @@ class Ledger:
         with self._database.write() as connection:
             connection.execute(insert(ledger).on_conflict_do_nothing(), rows)
 
-    def settle(self, tenant: TenantId, entry: Entry, outcome: Outcome) -> None:
-        """Note how a plan ended."""
+    def settle(
+        self, tenant: TenantId, entry: Entry, outcome: Outcome, *, written: Collection[str] = ()
+    ) -> None:
+        """Note how a plan ended, and in which slots (`Verdict.slot`) a value of ours stands."""
         with self._database.write() as connection:
             connection.execute(
                 update(ledger)
@@ -97,7 +103,9 @@ class Ledger:
                     ledger.c.ticket == entry.ticket,
                     ledger.c.content_hash == entry.content_hash,
                 )
-                .values(outcome=outcome, settled_at=self._now())
+                .values(
+                    outcome=outcome, settled_at=self._now(), written=json.dumps(sorted(written))
+                )
             )
 
     def written(self, tenant: TenantId, ticket: TicketId) -> Mapping[str, FieldValue]:
@@ -105,9 +113,8 @@ class Ledger:
         return {
             verdict.slot: verdict.update.value
             for entry in self.of(tenant, ticket)
-            if entry.outcome is Outcome.WRITTEN
             for verdict in entry.verdicts
-            if verdict.update is not None
+            if verdict.update is not None and verdict.slot in entry.written
         }
 
     def _select(
@@ -119,12 +126,13 @@ class Ledger:
         if content_hash is not None:
             query = query.where(ledger.c.content_hash == content_hash)
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(ledger.c.planned_at, ledger.c.id)).mappings()
+            rows = connection.execute(query.order_by(ledger.c.id)).mappings()
             return tuple(
                 Entry(
                     **{
                         **row,
                         "outcome": Outcome(row["outcome"]),
+                        "written": frozenset(json.loads(row["written"])),
                         "verdicts": tuple(_verdict(saved) for saved in json.loads(row["verdicts"])),
                     }
                 )

@@ -60,7 +60,7 @@ inbox = Table(
         sqlite_where=text("state IN ('ready', 'leased')"),
         postgresql_where=text("state IN ('ready', 'leased')"),
     ),
-    Index("inbox_due", "state", "due_at"),
+    Index("inbox_due", "tenant", "state", "due_at"),
     Index("inbox_ticket", "tenant", "ticket", "version"),
 )
 
@@ -95,8 +95,17 @@ ledger = Table(
     Column("bundle", String(255), nullable=False),
     Column("language", String(8), nullable=False, server_default=""),
     Column("verdicts", Text, nullable=False),
+    # Which of the plan's slots hold a value that came from us.
+    Column("written", Text, nullable=False, server_default="[]"),
     Column("vector", LargeBinary, nullable=False),
     UniqueConstraint("tenant", "ticket", "content_hash", name="one_effect"),
+)
+
+histories = Table(
+    "histories",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("learnt_at", Float, nullable=False),
 )
 
 cases = Table(

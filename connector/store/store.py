@@ -24,7 +24,7 @@ class Store:
         self._database = Database(directory)
         self.inbox = Inbox(self._database, clock)
         self.ledger = Ledger(self._database, clock)
-        self.cases = CaseBook(self._database)
+        self.cases = CaseBook(self._database, clock)
 
     def __enter__(self) -> Self:
         return self

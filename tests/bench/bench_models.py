@@ -215,7 +215,7 @@ def by_name(path: Path, name: str, engine: Engine) -> None:
     readings = engine.classifier({Aspect.CATEGORY: labels}).predict([row["body"] for row in sample])
     gold = [row["category"] for row in sample]
     right = np.array(best(readings, Aspect.CATEGORY)) == np.array(gold)
-    sure = np.array([ranking(reading, Aspect.CATEGORY)[0][1] >= LEAST for reading in readings])
+    sure = np.array([confidence(reading, Aspect.CATEGORY) >= LEAST for reading in readings])
     console.print(
         f"{name}: {len(labels)} labels by name, {len(sample)} texts: right {right.mean():.3f};"
         f" answered {sure.mean():.0%}, of these right {right[sure].mean():.0%}"
@@ -228,9 +228,17 @@ def ranking(reading: Reading, aspect: Aspect) -> Sequence[tuple[str, float]]:
     return found
 
 
+def confidence(reading: Reading, aspect: Aspect) -> float:
+    """Give an aspect's confidence."""
+    (found,) = [one.confidence for one in reading.predictions if one.aspect is aspect]
+    return found
+
+
 def best(readings: Sequence[Reading], aspect: Aspect) -> list[str]:
     """Give the likeliest labels, abstained or not."""
-    return [ranking(reading, aspect)[0][0] for reading in readings]
+    # What was too short to be answered counts as wrong.
+    answers = (ranking(reading, aspect) for reading in readings)
+    return [answer[0][0] if answer else "" for answer in answers]
 
 
 def macro_f1(gold: Sequence[str], given: Sequence[str]) -> float:

@@ -60,7 +60,14 @@ def test_two_groups_that_are_equally_near_are_left_to_people() -> None:
     mixed = [cases(5, 0.0, group, agent) for group, agent in three]
     found = suggest(vector(0.0), [case for some in mixed for case in some], {}, STAFF)
     assert found.label is None
-    assert "several groups" in found.reason
+    assert found.reason == "only 33% of similar tickets went to Network"
+
+
+def test_a_ticket_stays_in_the_group_that_it_is_in() -> None:
+    found = suggest(vector(0.0), NETWORK + APPLICATIONS, {}, STAFF, group="app")
+    assert found.label is None
+    assert "went to Applications" in found.reason
+    assert suggest(vector(0.0), NETWORK + APPLICATIONS, {}, STAFF, group="net").label == "ana"
 
 
 @pytest.mark.parametrize("count", [0, MIN_CASES - 1])

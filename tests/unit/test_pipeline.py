@@ -239,6 +239,121 @@ def test_after_a_crash_and_a_new_message_our_value_is_still_known_as_ours(
     assert store.ledger.written(ACME, ticket)["category"] == "network"
 
 
+@pytest.mark.parametrize("step", ["fetch", "write"])
+def test_a_ticket_that_the_desk_chokes_on_does_not_hold_up_the_others(
+    daemon, adapter, clock, step
+) -> None:
+    bad = adapter.arrive("network down", "no network")
+    good = [adapter.arrive("hardware", f"broken hardware {number}") for number in range(3)]
+    plain = getattr(adapter, step)
+
+    def choke(what: object, *rest: object) -> object:
+        ids = what if step == "fetch" else [what.id]
+        if bad in ids:
+            raise Retry("500")
+        return plain(what, *rest)
+
+    setattr(adapter, step, choke)
+    for _ in range(40):
+        daemon.round()
+        clock.pass_time(900)
+    assert [adapter.read(ticket).fields["category"] for ticket in good] == ["hardware"] * 3
+    setattr(adapter, step, plain)
+    clock.pass_time(3000)
+    daemon.round()
+    assert adapter.read(bad).fields["category"] == "network"
+
+
+def test_a_desk_that_lets_us_read_no_more_kills_no_ticket(daemon, adapter, store, clock) -> None:
+    ticket = adapter.arrive("network down", "no network")
+    daemon.poller.look(ACME)
+    fetch = adapter.fetch
+
+    def forbid(_: object) -> object:
+        raise Rejected("403")
+
+    adapter.fetch = forbid
+    for _ in range(30):
+        daemon.worker.turn()
+        clock.pass_time(900)
+    [overview] = store.overview()
+    assert overview.states == {"ready": 1}
+    adapter.fetch = fetch
+    clock.pass_time(3000)
+    daemon.round()
+    assert adapter.read(ticket).fields["category"] == "network"
+
+
+def test_a_write_that_was_refused_is_tried_again_at_the_next_event(daemon, adapter) -> None:
+    ticket = adapter.arrive("network down", "no network")
+    write = adapter.write
+
+    def forbid(*_: object) -> object:
+        raise Rejected("403")
+
+    adapter.write = forbid
+    daemon.round()
+    adapter.write = write
+    adapter.change(ticket, fields={"products": ("laptop",)})
+    daemon.round()
+    assert adapter.read(ticket).fields["category"] == "network"
+
+
+def test_what_a_refused_write_has_set_all_the_same_is_known_as_ours(daemon, adapter, store) -> None:
+    ticket = adapter.arrive("network down", "no network")
+    write = adapter.write
+
+    def half(seen: Ticket, updates: Sequence[FieldUpdate]) -> Ticket:
+        write(seen, [update for update in updates if update.field != TAGS])
+        raise Rejected("tags")
+
+    adapter.write = half
+    daemon.round()
+    assert store.ledger.written(ACME, ticket) == {"category": "network"}
+
+
+def test_a_value_that_a_person_set_in_the_same_moment_is_theirs(daemon, adapter, store) -> None:
+    ticket = adapter.arrive("network down", "no network")
+    write = adapter.write
+
+    def overtaken(seen: Ticket, updates: Sequence[FieldUpdate]) -> Ticket:
+        adapter.write = write
+        adapter.change(ticket, fields={"category": "network"})
+        return write(seen, updates)
+
+    adapter.write = overtaken
+    daemon.round()
+    assert "category" not in store.ledger.written(ACME, ticket)
+    adapter.reply(ticket, "hardware, I think")
+    daemon.round()
+    assert adapter.read(ticket).fields["category"] == "network"
+
+
+def test_a_ticket_with_a_group_is_suggested_to_somebody_of_that_group(
+    store, desk, adapter, clock
+) -> None:
+    staff = Staff(
+        groups=(Group(id="g1", name="Network"), Group(id="g2", name="Workplace")),
+        agents=(
+            Agent(id="a1", name="Ana Ruiz", groups=("g1",)),
+            Agent(id="a2", name="Ben Ode", groups=("g2",)),
+        ),
+    )
+    suggests = Desk(
+        **{name: getattr(desk, name) for name in Desk.__slots__}
+        | {"staff": staff, "rules": (rule(Aspect.ASSIGNEE, "suggested"),)}
+    )
+    daemon = Daemon(store, suggests, clock)
+    daemon.poller.look(ACME)
+    for _ in range(12):
+        solved = adapter.arrive("network", "network")
+        adapter.change(solved, status=Status.RESOLVED, fields={"group": "g1", "assignee": "a1"})
+    ticket = adapter.arrive("network", "is down")
+    adapter.change(ticket, fields={"group": "g2"})
+    daemon.round()
+    assert adapter.read(ticket).fields["suggested"] is None
+
+
 def test_a_refused_field_sets_the_ticket_aside_and_the_others_go_on(daemon, adapter, store) -> None:
     bad = adapter.arrive("network down", "no network")
     good = adapter.arrive("hardware", "broken hardware")
@@ -381,8 +496,9 @@ def test_a_suggested_assignee_comes_from_similar_resolved_tickets(
 
 
 def test_no_ticket_text_is_in_the_database(daemon, adapter, tmp_path) -> None:
-    adapter.arrive("network canary-subject", "canary-description")
+    ticket = adapter.arrive("network canary-subject", "canary-description")
     daemon.round()
+    assert adapter.writes(ticket) == 1
     files = list((tmp_path / "state").iterdir())
     assert len(files) >= 2
     assert not any(b"canary" in file.read_bytes() for file in files)

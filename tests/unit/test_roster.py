@@ -29,13 +29,21 @@ def test_a_tenant_is_in_one_threads_hands_at_a_time(roster) -> None:
     with roster.turn(lambda _: ACME) as desk:
         assert desk.tenant == ACME
         assert free(roster) == [BETA]
+
+
+def test_the_tenant_that_was_served_longest_ago_comes_first(roster) -> None:
+    with roster.turn(lambda _: ACME):
+        pass
+    assert free(roster) == [BETA, ACME]
+    with roster.turn(lambda _: BETA):
+        pass
     assert free(roster) == [ACME, BETA]
 
 
 def test_a_tenant_in_hand_is_free_again_after_an_error(roster) -> None:
     with pytest.raises(ZeroDivisionError), roster.turn(lambda _: ACME):
         raise ZeroDivisionError
-    assert free(roster) == [ACME, BETA]
+    assert free(roster) == [BETA, ACME]
 
 
 def test_a_tenant_that_is_not_connected_yet_is_not_chosen(clock) -> None:
@@ -49,6 +57,12 @@ def test_a_desk_that_names_a_time_is_left_alone_until_then(roster, clock) -> Non
     assert free(roster) == [BETA]
     clock.pass_time(1)
     assert free(roster) == [ACME, BETA]
+
+
+@pytest.mark.parametrize("after", [0.0, -60.0])
+def test_a_desk_that_asks_for_no_time_is_left_alone_all_the_same(roster, after) -> None:
+    pauses = [roster.failed(ACME, Retry("429", after=after)) for _ in range(50)]
+    assert max(pauses) > 1
 
 
 def test_pauses_grow_with_failures_up_to_a_bound(roster) -> None:

@@ -109,11 +109,14 @@ def test_an_unreadable_delivery_is_held_once(store: Store) -> None:
     assert claimed(store) == []
 
 
-def test_a_claim_takes_one_tenants_rows_the_longest_waiting_first(store: Store, clock) -> None:
-    take(store, "b1", tenant=BETA)
+def test_a_claim_takes_the_first_tenants_rows_the_longest_waiting_first(
+    store: Store, clock
+) -> None:
+    take(store, "a1", tenant=ACME)
     clock.pass_time(1)
-    take(store, "a1", "a2", tenant=ACME)
-    assert [job.ticket for job in claimed(store)] == ["b1"]
+    take(store, "b1", tenant=BETA)
+    take(store, "a2", tenant=ACME)
+    assert [job.ticket for job in store.inbox.claim(9, tenants=[BETA, ACME])] == ["b1"]
     [first] = store.inbox.claim(1, tenants=[ACME])
     store.inbox.done(first)
     [second] = store.inbox.claim(9, tenants=[ACME])
@@ -142,6 +145,26 @@ def test_a_row_given_back_is_due_later_and_counts_attempts(store: Store, clock) 
     assert again.attempts == 1
     store.inbox.again(again, delay=0, detail="stopping", counts=False)
     assert claimed(store)[0].attempts == 1
+
+
+def test_a_clock_that_was_set_back_holds_no_row_for_ever(store: Store, clock) -> None:
+    take(store, "1")
+    clock.pass_time(-2 * 3600)
+    assert [job.ticket for job in claimed(store)] == ["1"]
+
+
+def test_a_reference_without_a_version_is_always_new(store: Store) -> None:
+    store.inbox.receive(ACME, [TicketId("1")], delivery="d1")
+    [job] = claimed(store)
+    store.inbox.done(job)
+    assert store.inbox.receive_page(ACME, [ref("1", "")], Cursor("c")) == 1
+
+
+def test_a_thread_that_outlives_the_store_writes_no_more(tmp_path: Path, clock) -> None:
+    with Store(tmp_path, clock) as closed:
+        pass
+    with Store(tmp_path, clock), pytest.raises(StateUnusable, match="given up by this process"):
+        take(closed, "1")
 
 
 def test_a_row_set_aside_stays_visible_and_a_new_event_opens_another(store: Store) -> None:
@@ -203,6 +226,8 @@ def test_only_what_was_written_counts_as_ours(store: Store) -> None:
     store.ledger.plan(ACME, [an_entry()])
     assert store.ledger.written(ACME, TicketId("7")) == {}
     store.ledger.settle(ACME, an_entry(), Outcome.WRITTEN)
+    assert store.ledger.written(ACME, TicketId("7")) == {}
+    store.ledger.settle(ACME, an_entry(), Outcome.WRITTEN, written={"c1"})
     assert store.ledger.written(ACME, TicketId("7")) == {"c1": "network"}
 
 
