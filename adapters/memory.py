@@ -197,7 +197,7 @@ class MemoryAdapter:
             raise Forged("the webhook's signature does not match")
         try:
             sent_at = datetime.fromisoformat(timestamp).astimezone(UTC)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise Forged("the webhook's timestamp is not ISO 8601") from None
         ticket = TicketId(_ticket_in(body))
         return Delivery(id=headers.get(DELIVERY, ""), tickets=(ticket,), sent_at=sent_at)
@@ -341,7 +341,7 @@ def _signed(secret: Secret, timestamp: str, body: bytes) -> str:
 def _ticket_in(body: bytes) -> str:
     try:
         told: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Unreadable("the webhook's body is not JSON") from None
     ticket = told.get("ticket") if isinstance(told, dict) else None
     if not re.fullmatch(r"[0-9]{1,20}", str(ticket)):

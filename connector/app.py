@@ -3,31 +3,32 @@
 import os
 import signal
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from threading import Event
+from threading import Event, Lock
 from time import monotonic
 from typing import Self
 
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from connector import registry, secrets
 from connector.clock import SystemClock
 from connector.desk import Desk, connect, staff_of
-from connector.errors import TriagedError
+from connector.errors import Rejected, TriagedError
 from connector.logs import place
 from connector.metrics import Metrics
 from connector.model import Aspect, TenantId
 from connector.pipeline import learn
 from connector.poll import Poller
 from connector.ports import Adapter, Engine, Surroundings
-from connector.roster import Roster
+from connector.roster import Doing, Roster
 from connector.settings import Configuration, Models, TenantSettings
-from connector.store import Store
+from connector.store import Store, TenantOverview
 from connector.web import api
 from connector.web.server import WebServer
 from connector.webhook import WebhookIntake
@@ -43,6 +44,9 @@ HOUSEKEEPING = timedelta(hours=1)
 
 SIGNALS_SEEN = 1.0
 """Seconds after which a signal is seen at the latest."""
+
+COUNTED_ANEW = 2.0
+"""Seconds between two counts of the inbox for metrics: each one reads all of it."""
 
 VISITS = 16
 """Desks that are visited at the same time; each visit mostly waits for the desk."""
@@ -100,6 +104,9 @@ class Daemon:
         self._resources = ExitStack()
         self._roster = Roster(tuple(self._settings), self._clock)
         self._started = monotonic()
+        self._counting = Lock()
+        self._counts_until = 0.0
+        self._overview: Sequence[TenantOverview] = ()
 
     def __enter__(self) -> Self:
         # Before anything is started: a signal that comes meanwhile must not cut the start short.
@@ -186,8 +193,9 @@ class Daemon:
         resources.callback(self._web.stop, DRAIN)
 
     def _start_scheduler(self, resources: ExitStack) -> None:
-        scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(max(4, min(VISITS, len(self._settings))))},
+        executor = ThreadPoolExecutor(max(4, min(VISITS, len(self._settings))))
+        self._scheduler = scheduler = BackgroundScheduler(
+            executors={"default": executor},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone=UTC,
         )
@@ -207,7 +215,9 @@ class Daemon:
                 next_run_time=datetime.now(UTC),
             )
         scheduler.start()
-        resources.callback(scheduler.shutdown)
+        resources.callback(executor.shutdown)
+        # Not waiting here: it would, with a lock that a job needs to plan its next run.
+        resources.callback(scheduler.shutdown, wait=False)
 
     def _visit(self, tenant: TenantId) -> None:
         """Connect a tenant's desk where that is still to do, then look what changed there."""
@@ -216,15 +226,18 @@ class Daemon:
         self._poller.look(tenant)
 
     def _connect(self, tenant: TenantId) -> None:
-        """Connect a desk, or leave it for the next visit: one that is down stops nobody."""
+        """Connect a desk, or visit it again after a pause: one that is down stops nobody."""
         try:
             desk = connect(self._settings[tenant], self._adapters[tenant], self._engine)
             self._learn_history(desk)
         except TriagedError as error:
-            self._roster.failed(tenant, error)
+            pause = timedelta(seconds=self._roster.failed(tenant, Doing.VISIT, error))
+            with suppress(JobLookupError):  # the daemon is stopping
+                again = datetime.now(UTC) + pause
+                self._scheduler.modify_job(f"visit {tenant}", next_run_time=again)
             return
         self._roster.admit(desk)
-        self._roster.worked(tenant)
+        self._roster.worked(tenant, Doing.VISIT)
         for warning in desk.identity.warnings:
             _log.warning("desk_warning", tenant=tenant, warning=warning)
         _log.info("tenant_connected", tenant=tenant, account=desk.identity.account)
@@ -233,29 +246,42 @@ class Daemon:
     def _learn_history(self, desk: Desk) -> None:
         """Read resolved tickets once, so that the first suggestions have something to go by."""
         suggests = any(rule.aspect is Aspect.ASSIGNEE for rule in desk.rules)
-        if not suggests or self._store.cases.resolved(desk.tenant):
+        if not suggests or self._store.cases.has_history(desk.tenant):
             return
         learnt = 0
-        for page in desk.adapter.history(self._clock.now() - HISTORY):
-            learn(desk, self._store, page.items)
-            learnt += len(page.items)
-            if self._stopping.is_set():
-                return
+        try:
+            # First the place in the stream: reading history may take longer than that looks back.
+            self._poller.read(desk)
+            for page in desk.adapter.history(self._clock.now() - HISTORY):
+                learn(desk, self._store, page.items)
+                learnt += len(page.items)
+                if self._stopping.is_set():
+                    return
+        except Rejected as error:
+            _log.warning("history_refused", tenant=desk.tenant, error=error.detail)
+            return
+        self._store.cases.note_history(desk.tenant)
         _log.info("history_learnt", tenant=desk.tenant, tickets=learnt)
 
     def _keep_house(self) -> None:
         self._store.inbox.forget_deliveries()
         for tenant in self._roster.connected():
             desk = self._roster.desk(tenant)
-            if desk is None:
+            if desk is None or self._stopping.is_set():
                 continue
             try:
                 self._roster.admit(replace(desk, staff=staff_of(desk.adapter)))
             except TriagedError as error:
-                self._roster.failed(tenant, error)
+                self._roster.failed(tenant, Doing.VISIT, error)
 
     def _counts(self) -> bytes:
-        return self._metrics.text(self._store.overview(), self._roster.stopped())
+        """Count the inbox anew at most every few seconds, however many ask."""
+        with self._counting:
+            now = self._clock.monotonic()
+            if now >= self._counts_until:
+                self._overview = self._store.overview()
+                self._counts_until = now + COUNTED_ANEW
+            return self._metrics.text(self._overview, self._roster.stopped())
 
     def _unready(self) -> str:
         return "stopping" if self._stopping.is_set() else ""

@@ -117,7 +117,11 @@ def _unfit(
     if field.kind not in _WRITABLE:
         yield f"{place}.field: {named} takes {field.kind}; map a text or drop-down field"
         return
-    if not field.options or aspect is Aspect.ASSIGNEE:
+    if aspect is Aspect.ASSIGNEE:
+        if field.options:
+            yield f"{place}.field: {named} has fixed options; map a text field or the assignee"
+        return
+    if not field.options:
         return
     missing = [
         value for label in labels if (value := chosen.values.get(label, label)) not in field.options

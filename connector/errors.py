@@ -46,7 +46,7 @@ class Unauthorized(TriagedError):
 
 class Conflict(TriagedError):
     """Somebody changed the ticket between our read and our write. triaged reads it again and
-    decides anew, at most three times at once, and later otherwise.
+    writes what nobody has contradicted, at most three times at once, and later otherwise.
     """
 
 

@@ -1,8 +1,10 @@
 """One line per event: for people on a terminal, JSON elsewhere; personal data masked last."""
 
+import io
 import logging
 import sys
-from typing import TextIO
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -15,7 +17,7 @@ _TEXTS = frozenset({"error", "detail", "warning", "reason"})
 
 def configure(*, stream: TextIO | None = None, json: bool | None = None) -> None:
     """Send events to `stream` (standard error by default); libraries speak from warnings on."""
-    target = stream or sys.stderr
+    target = cast(TextIO, _Patient(stream or sys.stderr))
     as_json = not target.isatty() if json is None else json
     renderer: Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -33,6 +35,25 @@ def configure(*, stream: TextIO | None = None, json: bool | None = None) -> None
         cache_logger_on_first_use=False,
     )
     _configure_libraries(target, stamps, renderer)
+
+
+class _Patient(io.TextIOBase):
+    """A stream whose reader may be gone or its disk full: the words are lost, no work is."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
 
 
 def _configure_libraries(target: TextIO, stamps: list[Processor], renderer: Processor) -> None:

@@ -5,10 +5,11 @@ from threading import Event
 
 import structlog
 
+from connector.desk import Desk
 from connector.errors import Rejected, TriagedError
 from connector.metrics import Metrics
 from connector.model import TenantId
-from connector.roster import Roster
+from connector.roster import Doing, Roster
 from connector.store import Store
 
 _log = structlog.get_logger()
@@ -41,17 +42,21 @@ class Poller:
         if desk is None:
             return
         try:
-            for page in desk.adapter.changed_since(self._store.inbox.cursor(tenant)):
-                new = self._store.inbox.receive_page(tenant, page.items, page.cursor)
-                self._metrics.received(tenant, "poll", new)
-                if new:
-                    self._wake()
-                if self._stopping.is_set():
-                    return
-            self._roster.worked(tenant)
+            self.read(desk)
+            self._roster.worked(tenant, Doing.VISIT)
         except Rejected as error:
             # The cursor is no longer good, say. Said at every look, until a person acts; work that
             # webhooks bring goes on.
             _log.error("poll_refused", tenant=tenant, error=str(error))
         except TriagedError as error:
-            self._roster.failed(tenant, error)
+            self._roster.failed(tenant, Doing.VISIT, error)
+
+    def read(self, desk: Desk) -> None:
+        """Take in what changed at a desk since the stored cursor; raises what the desk raises."""
+        for page in desk.adapter.changed_since(self._store.inbox.cursor(desk.tenant)):
+            new = self._store.inbox.receive_page(desk.tenant, page.items, page.cursor)
+            self._metrics.received(desk.tenant, "poll", new)
+            if new:
+                self._wake()
+            if self._stopping.is_set():
+                return

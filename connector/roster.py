@@ -1,9 +1,11 @@
 """Which tenants can be worked on now: connected, not paused, and not in another thread's hands."""
 
 import random
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from itertools import count
 from threading import Lock
 
@@ -23,6 +25,15 @@ LONGEST_PAUSE = 900.0
 _log = structlog.get_logger()
 
 
+class Doing(Enum):
+    """What was done at a desk when it failed or answered: one working says little of the other."""
+
+    VISIT = "visit"
+    """Connecting, and reading what changed."""
+    TICKETS = "tickets"
+    """Reading and writing tickets."""
+
+
 @dataclass(slots=True)
 class _Place:
     """A tenant's standing; only the roster touches it, under its lock."""
@@ -30,7 +41,7 @@ class _Place:
     desk: Desk | None = None
     busy: bool = False
     served: int = 0
-    failures: int = 0
+    failures: Counter[Doing] = field(default_factory=Counter)
     resume_at: float = 0.0
     stopped: str = ""
 
@@ -85,16 +96,16 @@ class Roster:
                 with self._lock:
                     place.busy = False
 
-    def failed(self, tenant: TenantId, error: TriagedError) -> float:
+    def failed(self, tenant: TenantId, doing: Doing, error: TriagedError) -> float:
         """Pause a tenant because of an error; give the seconds until it may be tried again.
 
         `Unauthorized` and `ConfigError` last until a person acts and the daemon starts anew.
         """
         with self._lock:
             place = self._places[tenant]
-            first = place.failures == 0 and not place.stopped
-            place.failures += 1
-            pause = self._pause(place.failures, error)
+            first = not place.failures.total() and not place.stopped
+            place.failures[doing] += 1
+            pause = self._pause(place.failures[doing], error)
             place.resume_at = max(place.resume_at, self._clock.monotonic() + pause)
             if isinstance(error, Unauthorized | ConfigError):
                 place.stopped = str(error)
@@ -102,20 +113,22 @@ class Roster:
             _log.warning("tenant_paused", tenant=tenant, error=str(error))
         return pause
 
-    def worked(self, tenant: TenantId) -> None:
+    def worked(self, tenant: TenantId, doing: Doing) -> None:
         """Note that the tenant's desk answered; a pause because of another call stays."""
         with self._lock:
             place = self._places[tenant]
-            recovered = place.failures > 0 and self._is_open(place)
-            if recovered:
-                place.failures = 0
+            if not place.failures[doing] or not self._is_open(place):
+                return
+            place.failures[doing] = 0
+            recovered = not place.failures.total()
         if recovered:
             _log.info("tenant_recovered", tenant=tenant)
 
     def shaky(self) -> Collection[TenantId]:
-        """Give the tenants whose desk failed at the last call that we know of."""
+        """Give the tenants whose desk failed when tickets were last worked on."""
         with self._lock:
-            return {name for name, place in self._places.items() if place.failures}
+            places = self._places.items()
+            return {name for name, place in places if place.failures[Doing.TICKETS]}
 
     def stopped(self) -> Mapping[TenantId, str]:
         """Give the tenants that wait for a person, and why."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import keyring
 from keyring.backend import KeyringBackend
 from keyring.backends import fail, null
-from keyring.errors import PasswordSetError
+from keyring.errors import KeyringError, PasswordSetError
 
 from connector.errors import SecretMissing
 from connector.model import Secret
@@ -37,7 +37,7 @@ class CredentialsKeyring(KeyringBackend):
         """Give the content of the file of that name, `None` when there is none."""
         del service  # a unit's credentials belong to one service
         try:
-            text = (self._directory / Path(username).name).read_text(encoding="utf-8")
+            text = (self._directory / Path(username).name).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError):
             return None
         return text.removesuffix("\n").removesuffix("\r")
@@ -65,9 +65,13 @@ def _resolve(backend: KeyringBackend, name: str) -> Secret:
     kind = type(backend).__name__
     if isinstance(backend, fail.Keyring | null.Keyring):
         raise SecretMissing(f"secret `{name}`: this machine has no keyring")
-    if "plaintext" in kind.lower():
-        raise SecretMissing(f"secret `{name}`: {kind} keeps secrets in clear and is not used")
-    text = backend.get_password(SERVICE, name)
+    for one in (type(each).__name__ for each in getattr(backend, "backends", (backend,))):
+        if "plaintext" in one.lower():
+            raise SecretMissing(f"secret `{name}`: {one} keeps secrets in clear and is not used")
+    try:
+        text = backend.get_password(SERVICE, name)
+    except KeyringError as error:
+        raise SecretMissing(f"secret `{name}`: {kind} refused ({type(error).__name__})") from error
     if not text:
         raise SecretMissing(f"secret `{name}` is not in the keyring ({kind})")
     return Secret(text)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,7 @@ from connector.ports import SecretName
 
 MOST_PORT = 65535
 
+LONGEST_POLL = timedelta(days=1)
 SHORTEST_POLL = timedelta(milliseconds=100)
 """Less would only make the scheduler busy; how often a desk may be asked is its adapter's pace."""
 
@@ -49,14 +51,19 @@ Duration = Annotated[
 
 
 def _interval(value: timedelta) -> timedelta:
-    if value < SHORTEST_POLL:
-        raise PydanticCustomError("interval", "write 100ms or more")
+    if not SHORTEST_POLL <= value <= LONGEST_POLL:
+        raise PydanticCustomError("interval", "write 100ms or more, and at most 1d")
     return value
 
 
 def _address(value: str) -> str:
-    if int(value.rpartition(":")[2]) > MOST_PORT:
-        raise PydanticCustomError("listen", "write HOST:PORT with a port up to 65535")
+    host, _, port = value.rpartition(":")
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        host = ""
+    if not host or int(port) > MOST_PORT:
+        raise PydanticCustomError("listen", "write IP-ADDRESS:PORT, the port up to 65535")
     return value
 
 
@@ -151,7 +158,7 @@ class AspectSettings(Section):
     mode: Mode = Mode.SHADOW
     """`off`, `shadow` (recorded only), `suggest` (an internal tag), `auto` (the field)."""
     precision: float = Field(default=0.0, ge=0, le=1)
-    """The lowest calibrated confidence at which anything is written; 0 leaves it to the model."""
+    """The lowest confidence at which anything is written; 0 leaves it to the model."""
     labels: dict[str, Texts] = Field(default_factory=dict)
     """Category only: each of your labels, with words that describe it in your users' languages."""
     values: dict[str, str] = Field(default_factory=dict)

@@ -13,7 +13,7 @@ from connector.metrics import Metrics
 from connector.model import TenantId
 from connector.pipeline import Ending, Next, triage
 from connector.ports import Clock
-from connector.roster import LONGEST_PAUSE, Roster
+from connector.roster import LONGEST_PAUSE, Doing, Roster
 from connector.store import Entry, Job, Store
 
 BATCH = 32
@@ -112,7 +112,7 @@ class Worker:
                 del left[ending.job.id]
                 if self._stopping.is_set():
                     break
-            self._roster.worked(desk.tenant)
+            self._roster.worked(desk.tenant, Doing.TICKETS)
             self._give_back(left, delay=0.0, detail="")
         except (Retry, Unauthorized, Rejected) as error:
             # `Rejected` here means that the desk no longer lets us read, whatever the ticket.
@@ -129,7 +129,7 @@ class Worker:
 
         The first one goes behind the others: it may be the very ticket that the desk chokes on.
         """
-        pause = self._roster.failed(desk.tenant, error)
+        pause = self._roster.failed(desk.tenant, Doing.TICKETS, error)
         stuck = left.pop(next(iter(left)))
         self._give_back(left, delay=pause, detail=str(error))
         more = self._backoff(stuck.attempts) if stuck.attempts else 0.0

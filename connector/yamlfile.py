@@ -66,6 +66,8 @@ def read(path: Path) -> YamlFile:
         data = YAML(typ="rt", pure=True).load(StringIO(text))
     except MarkedYAMLError as error:
         raise ConfigError(_syntax_problem(path, error)) from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}:1:1: is nested too deeply") from error
     except YAMLError as error:
         message = " ".join(str(error).split())
         raise ConfigError(f"{path}:1:1: is not valid YAML: {message}") from error

@@ -205,6 +205,8 @@ class ZendeskAdapter:
         group = mapping.group_for(self._client.memberships_of(agent), present)
         if not group:
             raise Rejected(f"agent {agent} serves in no group")
+        if present and group != present:
+            raise Rejected(f"agent {agent} does not serve in the ticket's group, which stays")
         return int(group)
 
     def _set_tags(self, present: Ticket, updates: Sequence[FieldUpdate]) -> Ticket:

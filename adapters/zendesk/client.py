@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from requests.auth import HTTPBasicAuth
 from zenpy import Zenpy
 from zenpy.lib.api_objects import Ticket as ZenpyTicket
 from zenpy.lib.exception import APIException, ZenpyException
@@ -60,7 +61,10 @@ class ZendeskClient:
         self._pacer = Pacer(clock, options.export_interval)
         self._mine = threading.local()
         self._session = DeskSession(options.url, clock, error_code=error_code, tickets=_TICKET)
-        self._session.auth = (f"{options.account}/token", token.reveal())
+        # As bytes: requests would write text as Latin-1 and stumble over anything else.
+        self._session.auth = HTTPBasicAuth(
+            f"{options.account}/token".encode(), token.reveal().encode()
+        )
         self._session.hooks["response"].append(_refuse_ignored)
         logging.getLogger("zenpy").setLevel(logging.WARNING)  # at DEBUG it logs ticket text
 

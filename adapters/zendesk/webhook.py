@@ -46,14 +46,14 @@ def read_delivery(body: bytes, headers: Mapping[str, str], secret: Secret) -> De
 def _attempted(timestamp: str) -> datetime:
     try:
         return time_of(timestamp)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Forged("the webhook's timestamp is not ISO 8601") from None
 
 
 def _ticket(body: bytes) -> TicketId:
     try:
         event = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Unreadable("the webhook's body is not JSON") from None
     found = _named(event) if isinstance(event, dict) else ""
     if not _ID.fullmatch(found):

@@ -15,6 +15,13 @@ from connector.errors import ConfigError
 HEADER_TIMEOUT = 5_000
 """Milliseconds for a request's headers: a slow sender must not hold a connection for long."""
 
+CONNECTIONS = 4096
+"""Open at the same time. Who connects and says nothing keeps one until the proxy in front ends it:
+the time-out for headers begins with their first byte."""
+
+BACKLOG = 1024
+"""Connections that wait to be accepted."""
+
 PROBE = 0.01
 """Seconds between two tries to reach our own server while it starts: some ten tries in all."""
 
@@ -63,6 +70,8 @@ class WebServer:
             port=self.port,
             interface=Interfaces.ASGINL,
             websockets=False,
+            backlog=BACKLOG,
+            backpressure=CONNECTIONS,
             log_enabled=False,
             http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT),
         )

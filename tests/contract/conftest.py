@@ -1,19 +1,16 @@
-"""Lets the contract's suite be imported by name (folders of tests are no packages); fixtures."""
+"""The contract suite's desks and people; pytest is told to explain its shared modules' asserts."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from adapters.zendesk.sandbox import ZendeskSandbox
 
-sys.path.insert(0, str(Path(__file__).parent))
 for name in ("people", "sandbox_person", "suite", "zendesk_people"):
     pytest.register_assert_rewrite(name)
 
-from people import HandClock  # noqa: E402 found through the line above
+from people import HandClock  # noqa: E402 - registered first
 from sandbox_person import Person  # noqa: E402
 from zendesk_people import SandboxPeople  # noqa: E402
 

@@ -1,20 +1,17 @@
-"""Practice desks and daemons for the tests that run the whole line; lets `world` be imported."""
+"""Practice desks and daemons for the tests that run the whole line."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from io import StringIO
-from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
 from connector.cli import main
 
-sys.path.insert(0, str(Path(__file__).parent))
 pytest.register_assert_rewrite("world")
 
-from world import Desk, Running, Site, furnish  # noqa: E402 - the path comes first
+from world import Desk, Running, Site, furnish  # noqa: E402 - pytest must know it first
 
 
 @pytest.fixture

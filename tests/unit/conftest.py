@@ -4,8 +4,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from by_hand import ACME, HandDaemon, rule
 
-from connector.model import Aspect, Prediction, Reading, Status, Ticket, TicketId
+from adapters.memory import MemoryAdapter
+from connector.desk import Desk
+from connector.model import (
+    Aspect,
+    Identity,
+    Mode,
+    Prediction,
+    Reading,
+    Staff,
+    Status,
+    Ticket,
+    TicketId,
+)
 from connector.store import Store
 
 
@@ -95,3 +108,31 @@ def a_ticket(**changes: object) -> Ticket:
 @pytest.fixture(name="a_ticket")
 def a_ticket_fixture() -> object:
     return a_ticket
+
+
+@pytest.fixture
+def adapter(clock: FakeClock) -> MemoryAdapter:
+    return MemoryAdapter(clock)
+
+
+@pytest.fixture
+def desk(adapter: MemoryAdapter, classifier: WordClassifier) -> Desk:
+    return Desk(
+        tenant=ACME,
+        adapter=adapter,
+        classifier=classifier,
+        bundle="words@1",
+        identity=Identity(account="memory", name="Triage"),
+        rules=(
+            rule(Aspect.CATEGORY, "category"),
+            rule(Aspect.PRIORITY, "priority", Mode.SUGGEST),
+        ),
+        staff=Staff(),
+    )
+
+
+@pytest.fixture
+def daemon(store: Store, desk: Desk, clock: FakeClock) -> HandDaemon:
+    daemon = HandDaemon(store, desk, clock)
+    daemon.poller.look(ACME)
+    return daemon
