@@ -237,7 +237,8 @@ HOSTILE = {
 def test_four_times_the_text_takes_about_four_times_the_work(shape: str) -> None:
     """A quadratic step would take sixteen times; 9 leaves room for a noisy machine."""
     small, large = (HOSTILE[shape](size) for size in (20_000, 80_000))
-    assert _work(large) <= 9 * max(_work(small), _NOTICEABLE)
+    # A busy machine can spoil one comparison; a quadratic step spoils all of them.
+    assert any(_work(large) <= 9 * max(_work(small), _NOTICEABLE) for _ in range(TRIES))
 
 
 def test_a_megabyte_of_noise_is_read_to_a_bounded_text() -> None:
@@ -246,6 +247,9 @@ def test_a_megabyte_of_noise_is_read_to_a_bounded_text() -> None:
 
 
 _NOTICEABLE = 0.002  # seconds of CPU; below it, a ratio measures the clock
+
+
+TRIES = 5
 
 
 def _work(text: str) -> float:

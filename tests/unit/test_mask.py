@@ -182,7 +182,11 @@ def test_four_times_the_text_takes_about_four_times_the_work(shape: str) -> None
     """A quadratic step would take sixteen times; 9 leaves room for a noisy machine."""
     mask(HOSTILE[shape](500))
     small, large = (HOSTILE[shape](size) for size in (10_000, 40_000))
-    assert _work(large) <= 9 * max(_work(small), _NOTICEABLE)
+    # A busy machine can spoil one comparison; a quadratic step spoils all of them.
+    assert any(_work(large) <= 9 * max(_work(small), _NOTICEABLE) for _ in range(TRIES))
+
+
+TRIES = 5
 
 
 def _work(text: str) -> float:
