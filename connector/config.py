@@ -1,5 +1,6 @@
 """YAML into frozen settings: every error at once, each with its place and a remedy."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -19,6 +20,8 @@ DEFAULT_PATH = Path("/etc/triaged/triaged.yaml")
 
 _MAY_HOLD_SECRETS = {"desk", "intake"}
 """Sections whose wrong values are not repeated: somebody may have put a secret in clear there."""
+
+_PLACE = re.compile(r"(.+?):(\d+):(\d+): ")
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -43,9 +46,15 @@ def load(path: Path, platforms: Mapping[str, Platform]) -> Configuration:
     tenants = [tenant for _, tenant in read if tenant is not None]
     problems.extend(_twins(read))
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(sorted(problems, key=_place))
     state = daemon.state if daemon.state.is_absolute() else path.parent / daemon.state
     return Configuration(daemon=daemon.model_copy(update={"state": state}), tenants=tuple(tenants))
+
+
+def _place(problem: str) -> tuple[str, int, int]:
+    """Give a problem's file, line and column, to list problems as a reader meets them."""
+    found = _PLACE.match(problem)
+    return (found[1], int(found[2]), int(found[3])) if found else (problem, 0, 0)
 
 
 def _matching(base: Path, pattern: str) -> Sequence[Path]:

@@ -1,7 +1,7 @@
 """Claims batches of the inbox and turns every error into what happens next."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from threading import Condition, Event, Thread
 
 import structlog
@@ -104,7 +104,8 @@ class Worker:
             if not worked:
                 self._bell.wait(seen, IDLE)
 
-    def _work(self, desk: Desk, batch: list[Job]) -> None:
+    def _work(self, desk: Desk, batch: Sequence[Job]) -> bool:
+        """Work a batch off; tell whether the desk may be asked on."""
         left = {job.id: job for job in batch}
         try:
             for ending in triage(desk, self._store, batch):
@@ -113,16 +114,24 @@ class Worker:
                 if self._stopping.is_set():
                     break
             self._roster.worked(desk.tenant, Doing.TICKETS)
-            self._give_back(left, delay=0.0, detail="")
+            self._give_back(left.values())
         except (Retry, Unauthorized, Rejected) as error:
             # `Rejected` here means that the desk no longer lets us read, whatever the ticket.
             self._pause(desk, left, error)
+            return False
         except Exception as error:  # noqa: BLE001 - a bug must cost one ticket, never the daemon
             if len(left) > 1:
-                for job in left.values():
-                    self._work(desk, [job])
-            else:
-                self._stumble(desk, next(iter(left.values())), error)
+                return self._one_by_one(desk, tuple(left.values()))
+            self._stumble(desk, next(iter(left.values())), error)
+        return not self._stopping.is_set()
+
+    def _one_by_one(self, desk: Desk, jobs: Sequence[Job]) -> bool:
+        """Work single tickets off, so that the one that cannot be handled fails alone."""
+        for number, job in enumerate(jobs, 1):
+            if not self._work(desk, [job]):
+                self._give_back(jobs[number:])
+                return False
+        return True
 
     def _pause(self, desk: Desk, left: dict[int, Job], error: TriagedError) -> None:
         """Give a batch back until the desk may be asked again.
@@ -131,7 +140,7 @@ class Worker:
         """
         pause = self._roster.failed(desk.tenant, Doing.TICKETS, error)
         stuck = left.pop(next(iter(left)))
-        self._give_back(left, delay=pause, detail=str(error))
+        self._give_back(left.values(), delay=pause, detail=str(error))
         more = self._backoff(stuck.attempts) if stuck.attempts else 0.0
         self._store.inbox.again(stuck, delay=pause + more, detail=str(error))
 
@@ -161,8 +170,8 @@ class Worker:
         if ending.next is Next.DONE and ending.entry is not None:
             _tell(desk, job, ending.entry, waited)
 
-    def _give_back(self, left: dict[int, Job], *, delay: float, detail: str) -> None:
-        for job in left.values():
+    def _give_back(self, jobs: Iterable[Job], *, delay: float = 0.0, detail: str = "") -> None:
+        for job in jobs:
             self._store.inbox.again(job, delay=delay, detail=detail, counts=False)
 
     def _backoff(self, attempts: int) -> float:

@@ -139,13 +139,17 @@ class Inbox:
         self._settle(job, State.DEAD, detail)
 
     def again(self, job: Job, *, delay: float, detail: str, counts: bool = True) -> None:
-        """Make a leased row due again after `delay` seconds; `counts` spends one attempt."""
-        values = {
+        """Make a leased row due again after `delay` seconds; `counts` spends one attempt.
+
+        Without a `detail` the row keeps the reason of its last failure.
+        """
+        values: dict[str, object] = {
             "state": State.READY,
             "due_at": self._now() + delay,
             "attempts": job.attempts + int(counts),
-            "detail": detail,
         }
+        if detail:
+            values["detail"] = detail
         with self._database.write() as connection:
             connection.execute(_leased(job).values(**values))
 

@@ -1,10 +1,11 @@
 import inspect
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
 from connector import errors
 from connector.model import Secret
-from connector.ports import SecretRef
+from connector.ports import SecretName, SecretRef
 
 CLASSES = [
     found
@@ -37,6 +38,22 @@ def test_a_secret_never_shows_itself() -> None:
     assert secret.reveal() == "hunter2"
 
 
+class Options(BaseModel):
+    token: SecretName
+    account: str
+
+
 def test_a_secrets_name_is_told_apart_from_other_text() -> None:
-    assert isinstance(SecretRef("name"), str)
-    assert not isinstance("name", SecretRef)
+    options = Options(token="secret:acme.desk-token_1", account="acme.desk-token_1")
+    assert options.token == options.account == "acme.desk-token_1"
+    assert isinstance(options.token, SecretRef)
+    assert not isinstance(options.account, SecretRef)
+
+
+@pytest.mark.parametrize("text", ["hunter2", "secret:", "secret:two words", "secret:../name", ""])
+def test_a_secret_in_clear_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Options(token=text, account="acme")
+    [problem] = caught.value.errors()
+    assert (problem["type"], problem["loc"]) == ("secret_in_clear", ("token",))
+    assert "write `secret:NAME`" in problem["msg"]
