@@ -11,13 +11,13 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 def _load(folder: str | None, threads: int) -> Engine:
     # Here and not above: importing the package must not load onnxruntime.
-    from classifiers.engine import load  # noqa: PLC0415
+    from classifiers.engine import load  # noqa: PLC0415 - see above
 
     return load(folder, threads)
 
 
 def _verify(folder: str | None) -> str:
-    from classifiers.bundle import verify  # noqa: PLC0415
+    from classifiers.bundle import verify  # noqa: PLC0415 - as above
 
     return verify(folder)
 

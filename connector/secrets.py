@@ -30,7 +30,7 @@ class CredentialsKeyring(KeyringBackend):
     priority = -1
 
     def __init__(self, directory: Path) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # keyring has no types there
         self._directory = directory
 
     def get_password(self, service: str, username: str) -> str | None:

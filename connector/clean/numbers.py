@@ -202,7 +202,7 @@ class _Numbers:
             return self._in_plan(international.replace("(0)", ""), (None,))
         for shape, regions in _SHAPES:
             if shape.match(written):
-                return len(digits) >= 9 and self._in_plan(digits, regions)  # noqa: PLR2004
+                return len(digits) >= 9 and self._in_plan(digits, regions)  # noqa: PLR2004  # national
         return False
 
     def _in_plan(self, number: str, regions: tuple[str | None, ...]) -> bool:
@@ -223,7 +223,7 @@ def _plausible(written: str, digits: str, *, whole: bool) -> bool:
     """Tell quickly whether a row of digit groups is worth the look at what stands around it."""
     if not 7 <= len(digits) <= _LONGEST:  # noqa: PLR2004  # a local number; the longest card
         return False
-    return whole or len(digits) >= 9 or written[0] in "+("  # noqa: PLR2004
+    return whole or len(digits) >= 9 or written[0] in "+("  # noqa: PLR2004  # national
 
 
 def _is_card(digits: str, before: str) -> bool:
@@ -242,6 +242,6 @@ def _is_national_id(written: str, digits: str, before: str) -> bool:
         return bool(_proof("stdnum.ch.ssn").is_valid(digits))
     if re.fullmatch(r"\d\d\.\d\d\.\d\d-\d{3}\.\d\d", written):
         return bool(_proof("stdnum.be.nn").is_valid(digits))
-    if len(digits) == 11 and _TAX_BEFORE.search(before):  # noqa: PLR2004
+    if len(digits) == 11 and _TAX_BEFORE.search(before):  # noqa: PLR2004  # German tax id
         return bool(_proof("stdnum.de.idnr").is_valid(digits))
     return False

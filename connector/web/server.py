@@ -1,4 +1,4 @@
-"""Serves the routes from a thread of their own, closing connections that dawdle."""
+"""Serves the routes from a thread of their own, closing connections that dawdle half-way."""
 
 import asyncio
 import socket

@@ -7,7 +7,7 @@ from adapters.memory import FIELDS
 from connector.decide import Rule
 from connector.desk import Desk
 from connector.metrics import Metrics
-from connector.model import Aspect, Mode, TenantId
+from connector.model import Agent, Aspect, Group, Mode, Staff, TenantId
 from connector.poll import Poller
 from connector.ports import Clock
 from connector.roster import Roster
@@ -15,6 +15,13 @@ from connector.store import Store
 from connector.worker import Bell, Worker
 
 ACME = TenantId("acme")
+TWO_GROUPS = Staff(
+    groups=(Group(id="g1", name="Network"), Group(id="g2", name="Workplace")),
+    agents=(
+        Agent(id="a1", name="Ana Ruiz", groups=("g1",)),
+        Agent(id="a2", name="Ben Ode", groups=("g2",)),
+    ),
+)
 _BY_ID = {field.id: field for field in FIELDS}
 
 

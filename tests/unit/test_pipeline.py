@@ -1,15 +1,12 @@
 from collections.abc import Sequence
 
-from by_hand import ACME, HandDaemon, changed, rule
+from by_hand import ACME, TWO_GROUPS, HandDaemon, changed, rule
 
 from connector.model import (
     TAGS,
     Action,
-    Agent,
     Aspect,
     FieldUpdate,
-    Group,
-    Staff,
     Status,
     Ticket,
 )
@@ -96,14 +93,7 @@ def test_a_tag_that_comes_between_read_and_write_is_kept(daemon, adapter) -> Non
 def test_a_ticket_with_a_group_is_suggested_to_somebody_of_that_group(
     store, desk, adapter, clock
 ) -> None:
-    staff = Staff(
-        groups=(Group(id="g1", name="Network"), Group(id="g2", name="Workplace")),
-        agents=(
-            Agent(id="a1", name="Ana Ruiz", groups=("g1",)),
-            Agent(id="a2", name="Ben Ode", groups=("g2",)),
-        ),
-    )
-    suggests = changed(desk, staff=staff, rules=(rule(Aspect.ASSIGNEE, "suggested"),))
+    suggests = changed(desk, staff=TWO_GROUPS, rules=(rule(Aspect.ASSIGNEE, "suggested"),))
     daemon = HandDaemon(store, suggests, clock)
     daemon.poller.look(ACME)
     for _ in range(12):
@@ -137,14 +127,7 @@ def test_a_deleted_ticket_is_forgotten(daemon, adapter, store) -> None:
 def test_a_suggested_assignee_comes_from_similar_resolved_tickets(
     store, desk, adapter, clock
 ) -> None:
-    staff = Staff(
-        groups=(Group(id="g1", name="Network"), Group(id="g2", name="Workplace")),
-        agents=(
-            Agent(id="a1", name="Ana Ruiz", groups=("g1",)),
-            Agent(id="a2", name="Ben Ode", groups=("g2",)),
-        ),
-    )
-    suggests = changed(desk, staff=staff, rules=(rule(Aspect.ASSIGNEE, "suggested"),))
+    suggests = changed(desk, staff=TWO_GROUPS, rules=(rule(Aspect.ASSIGNEE, "suggested"),))
     daemon = HandDaemon(store, suggests, clock)
     daemon.poller.look(ACME)
     for number in range(12):
