@@ -3,9 +3,7 @@
 import math
 import re
 import threading
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -14,6 +12,8 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
+from adapters.allowance import Allowance
+from adapters.limits import told_limit, told_pause
 from adapters.origin import Origin
 from connector.errors import Conflict, Gone, Rejected, Retry, TriagedError, Unauthorized
 from connector.ports import Clock
@@ -23,13 +23,6 @@ CONNECT_SECONDS = 5.0
 
 READ_SECONDS = 30.0
 """Desks cut their own requests off at about half a minute."""
-
-LONGEST_PAUSE = 3600.0
-"""Seconds; a desk that asks us to stay away for longer is asked again after an hour."""
-
-UNTOLD_PAUSE = 10.0
-"""Seconds to stay away when a used-up limit names no reset: limits are counted per minute, and a
-sixth of one costs at worst a few refused calls."""
 
 CONNECTIONS = 32
 """Connections kept open per desk: more than worker threads, so that none is thrown away."""
@@ -43,8 +36,6 @@ _AWAY = frozenset(
 )
 _OVERTAKEN = frozenset({HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED})
 _ABSENT = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
-_REMAINING = ("ratelimit-remaining", "x-rate-limit-remaining")
-_RESET = "ratelimit-reset"
 
 
 class Pacer:
@@ -64,32 +55,6 @@ class Pacer:
             self._free_at = turn + self._interval
         if turn > now:
             self._clock.sleep(turn - now)
-
-
-def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Read `Retry-After` as seconds or as an HTTP date (RFC 9110); `None` when missing or garbage.
-
-    The answer is never negative and never longer than `LONGEST_PAUSE`.
-    """
-    told = headers.get("Retry-After", "").strip()
-    seconds = _seconds(told)
-    if seconds is None:
-        seconds = _until(told, now)
-    return None if seconds is None else min(max(seconds, 0.0), LONGEST_PAUSE)
-
-
-def _seconds(told: str) -> float | None:
-    return float(told) if re.fullmatch(r"-?\d{1,12}(\.\d{1,6})?", told, re.ASCII) else None
-
-
-def _until(told: str, now: datetime) -> float | None:
-    try:
-        moment = parsedate_to_datetime(told)
-    except (ValueError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return (moment - now).total_seconds()
 
 
 def json_object(response: requests.Response) -> dict[str, Any]:
@@ -136,8 +101,7 @@ class DeskSession(requests.Session):
         self._clock = clock
         self._error_code = error_code
         self._tickets = re.compile(tickets)
-        self._away_until = -math.inf
-        self._lock = threading.Lock()
+        self._allowance = Allowance(clock)
         self.headers["User-Agent"] = "triaged"
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self.mount(f"{self.origin.scheme}://", HTTPAdapter(pool_maxsize=CONNECTIONS))
@@ -147,7 +111,7 @@ class DeskSession(requests.Session):
         where = _where(request)
         if Origin.of(request.url or "") != self.origin:
             raise Rejected(f"{where}: another scheme, host or port than the desk's url")
-        self._respect_pause(where)
+        self._wait_for_turn(where)
         kwargs.update(timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False)
         if self.origin.is_loopback:
             kwargs["proxies"] = {}  # a proxy from the environment cannot reach this machine
@@ -161,25 +125,24 @@ class DeskSession(requests.Session):
             raise refused
         return response
 
-    def _respect_pause(self, where: str) -> None:
-        with self._lock:
-            left = self._away_until - self._clock.monotonic()
-        if left > 0:
-            raise Retry(f"{where}: not sent, the desk's rate limit is used up", after=left)
+    def _wait_for_turn(self, where: str) -> None:
+        closed = self._allowance.closed()
+        if closed > 0:
+            raise Retry(f"{where}: not sent, the desk's rate limit is used up", after=closed)
+        wait = self._allowance.take()
+        if wait > 0:
+            self._clock.sleep(wait)
 
     def _note_limits(self, response: requests.Response) -> None:
-        pause = self._pause(response)
-        if pause is not None:
-            with self._lock:
-                self._away_until = max(self._away_until, self._clock.monotonic() + pause)
-
-    def _pause(self, response: requests.Response) -> float | None:
+        now = self._clock.now()
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            return retry_after(response.headers, self._clock.now())
-        if any(_seconds(response.headers.get(name, "")) == 0 for name in _REMAINING):
-            reset = _seconds(response.headers.get(_RESET, ""))
-            return UNTOLD_PAUSE if reset is None else min(max(reset, 0.0), LONGEST_PAUSE)
-        return None
+            pause = told_pause(response.headers, now)
+            if pause is not None:
+                self._allowance.pause(pause)
+            return
+        limit = told_limit(response.headers, now)
+        if limit is not None:
+            self._allowance.note(limit)
 
     def _error(self, response: requests.Response, where: str) -> TriagedError | None:
         if response.status_code < HTTPStatus.MULTIPLE_CHOICES:
@@ -190,7 +153,7 @@ class DeskSession(requests.Session):
             response.status_code in _AWAY
             or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
         ):
-            return Retry(detail, after=retry_after(response.headers, self._clock.now()))
+            return Retry(detail, after=told_pause(response.headers, self._clock.now()))
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             return Unauthorized(detail)
         if response.status_code in _OVERTAKEN:

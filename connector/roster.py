@@ -11,16 +11,15 @@ from threading import Lock
 
 import structlog
 
+from connector import retry
 from connector.desk import Desk
-from connector.errors import ConfigError, Retry, TriagedError, Unauthorized
+from connector.errors import TriagedError
 from connector.model import TenantId
 from connector.ports import Clock
 
-FIRST_PAUSE = 2.0
-"""Seconds: the longest first pause after a failure that named no time."""
-
-LONGEST_PAUSE = 900.0
-"""Seconds: a desk that was down all night is asked again at least every quarter of an hour."""
+PROBE = 120.0
+"""Seconds after which a probe that was never heard of again no longer bars the next one: longer
+than the calls of one ticket take with all their time-outs."""
 
 _log = structlog.get_logger()
 
@@ -43,13 +42,15 @@ class _Place:
     served: int = 0
     failures: Counter[Doing] = field(default_factory=Counter)
     resume_at: float = 0.0
+    probe_until: float = 0.0
     stopped: str = ""
 
 
 class Roster:
     """Every tenant's standing. A desk's trouble pauses its tenant and no other.
 
-    The first failure and the recovery are logged, nothing in between.
+    The first failure and the recovery are logged, nothing in between. A desk that failed
+    `retry.BREAKER` times in a row gets a single call as a probe after each pause, until one works.
     """
 
     def __init__(self, tenants: Sequence[TenantId], clock: Clock) -> None:
@@ -69,7 +70,10 @@ class Roster:
         """Give the tenant's desk when it is connected and not paused."""
         with self._lock:
             place = self._places[tenant]
-            return place.desk if self._is_open(place) else None
+            if not self._is_open(place) or (place.busy and _is_broken(place)):
+                return None
+            self._begin_probe(place)
+            return place.desk
 
     def wants_connection(self, tenant: TenantId) -> bool:
         """Tell whether the tenant's desk is not connected and may be tried now."""
@@ -89,12 +93,13 @@ class Roster:
             if place is not None:
                 with self._lock:
                     place.busy, place.served = True, next(self._turns)
+                    self._begin_probe(place)
         try:
             yield place.desk if place else None
         finally:
             if place is not None:
                 with self._lock:
-                    place.busy = False
+                    place.busy, place.probe_until = False, 0.0
 
     def failed(self, tenant: TenantId, doing: Doing, error: TriagedError) -> float:
         """Pause a tenant because of an error; give the seconds until it may be tried again.
@@ -105,9 +110,10 @@ class Roster:
             place = self._places[tenant]
             first = not place.failures.total() and not place.stopped
             place.failures[doing] += 1
-            pause = self._pause(place.failures[doing], error)
+            pause = retry.pause(place.failures[doing], error, self._random.uniform)
             place.resume_at = max(place.resume_at, self._clock.monotonic() + pause)
-            if isinstance(error, Unauthorized | ConfigError):
+            place.probe_until = 0.0
+            if retry.then(error) is retry.Then.STOP_TENANT:
                 place.stopped = str(error)
         if first:
             _log.warning("tenant_paused", tenant=tenant, error=str(error))
@@ -117,6 +123,7 @@ class Roster:
         """Note that the tenant's desk answered; a pause because of another call stays."""
         with self._lock:
             place = self._places[tenant]
+            place.probe_until = 0.0
             if not place.failures[doing] or not self._is_open(place):
                 return
             place.failures[doing] = 0
@@ -151,12 +158,13 @@ class Roster:
         return [tenant for _, tenant in sorted(free)]
 
     def _is_open(self, place: _Place) -> bool:
-        return not place.stopped and self._clock.monotonic() >= place.resume_at
+        now = self._clock.monotonic()
+        return not place.stopped and now >= max(place.resume_at, place.probe_until)
 
-    def _pause(self, failures: int, error: TriagedError) -> float:
-        """Full jitter, doubling; never sooner than the desk asked for."""
-        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - 1, 20))
-        asked = error.after if isinstance(error, Retry) else None
-        jittered = self._random.uniform(0, longest)
-        # A desk that asks for no time at all, or for one that is past by our clock, gets ours.
-        return asked if asked is not None and asked >= 1 else jittered
+    def _begin_probe(self, place: _Place) -> None:
+        if _is_broken(place) and place.desk is not None:
+            place.probe_until = self._clock.monotonic() + PROBE
+
+
+def _is_broken(place: _Place) -> bool:
+    return any(failures >= retry.BREAKER for failures in place.failures.values())

@@ -6,21 +6,19 @@ from threading import Condition, Event, Thread
 
 import structlog
 
+from connector import retry
 from connector.desk import Desk
-from connector.errors import Rejected, Retry, TriagedError, Unauthorized
+from connector.errors import TriagedError
 from connector.logs import place
 from connector.metrics import Metrics
 from connector.model import TenantId
 from connector.pipeline import Ending, Next, triage
 from connector.ports import Clock
-from connector.roster import LONGEST_PAUSE, Doing, Roster
+from connector.roster import Doing, Roster
 from connector.store import Entry, Job, Store
 
 BATCH = 32
 """Rows claimed at once: one call fetches them all, and a crash repeats few."""
-
-MOST_ATTEMPTS = 12
-"""Failures of our own making after which a row is set aside for a person to look at."""
 
 IDLE = 1.0
 """Seconds between two looks when nobody wakes us: rows become due without a word."""
@@ -115,11 +113,10 @@ class Worker:
                     break
             self._roster.worked(desk.tenant, Doing.TICKETS)
             self._give_back(left.values())
-        except (Retry, Unauthorized, Rejected) as error:
-            # `Rejected` here means that the desk no longer lets us read, whatever the ticket.
-            self._pause(desk, left, error)
-            return False
         except Exception as error:  # noqa: BLE001 - a bug must cost one ticket, never the daemon
+            if isinstance(error, TriagedError) and retry.then(error) in retry.TENANT_WAITS:
+                self._pause(desk, left, error)
+                return False
             if len(left) > 1:
                 return self._one_by_one(desk, tuple(left.values()))
             self._stumble(desk, next(iter(left.values())), error)
@@ -141,7 +138,7 @@ class Worker:
         pause = self._roster.failed(desk.tenant, Doing.TICKETS, error)
         stuck = left.pop(next(iter(left)))
         self._give_back(left.values(), delay=pause, detail=str(error))
-        more = self._backoff(stuck.attempts) if stuck.attempts else 0.0
+        more = self._backoff(stuck.attempts + 1) if stuck.attempts else 0.0
         self._store.inbox.again(stuck, delay=pause + more, detail=str(error))
 
     def _stumble(self, desk: Desk, job: Job, error: Exception) -> None:
@@ -151,10 +148,11 @@ class Worker:
         self._try_later(job, detail)
 
     def _try_later(self, job: Job, detail: str) -> None:
-        if job.attempts + 1 >= MOST_ATTEMPTS:
+        age = self._clock.now().timestamp() - job.received_at
+        if retry.gives_up(job.attempts + 1, age):
             self._store.inbox.dead(job, detail)
         else:
-            self._store.inbox.again(job, delay=self._backoff(job.attempts), detail=detail)
+            self._store.inbox.again(job, delay=self._backoff(job.attempts + 1), detail=detail)
 
     def _settle(self, desk: Desk, ending: Ending) -> None:
         job = ending.job
@@ -174,8 +172,8 @@ class Worker:
         for job in jobs:
             self._store.inbox.again(job, delay=delay, detail=detail, counts=False)
 
-    def _backoff(self, attempts: int) -> float:
-        return self._random.uniform(0, min(LONGEST_PAUSE, 2.0 * 2 ** min(attempts, 20)))
+    def _backoff(self, failures: int) -> float:
+        return retry.backoff(failures, self._random.uniform)
 
 
 def _tell(desk: Desk, job: Job, entry: Entry, waited: float) -> None:

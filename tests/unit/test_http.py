@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -14,14 +13,12 @@ import requests
 
 from adapters.http import (
     CONNECT_SECONDS,
-    LONGEST_PAUSE,
     READ_SECONDS,
-    UNTOLD_PAUSE,
     DeskSession,
     Pacer,
     json_object,
-    retry_after,
 )
+from adapters.limits import UNTOLD_PAUSE
 from adapters.origin import Origin
 from connector.errors import Conflict, Gone, Rejected, Retry, TriagedError, Unauthorized
 
@@ -97,36 +94,6 @@ def session(script: Script, clock: HandClock) -> Iterator[DeskSession]:
     with DeskSession(script.url, clock, tickets=r"^/tickets/\d+") as opened:
         opened.auth = ("account", "pass-phrase")
         yield opened
-
-
-@pytest.mark.parametrize(
-    ("told", "seconds"),
-    [
-        ("0", 0.0),
-        ("7", 7.0),
-        ("1.5", 1.5),
-        (" 7 ", 7.0),
-        ("-1", 0.0),
-        ("99999999", LONGEST_PAUSE),
-        (format_datetime(NOW + timedelta(seconds=40), usegmt=True), 40.0),
-        (format_datetime(NOW - timedelta(seconds=40), usegmt=True), 0.0),
-        ("Fri, 02 Jan 2026 03:05:05 -0000", 60.0),
-        ("", None),
-        ("soon", None),
-        ("nan", None),
-        ("inf", None),
-        ("1e3", None),
-        ("٧", None),
-        ("Fri, 99 Foo 2026", None),
-        ("Fri, 02 Jan 2026 03:05:05 +99999999999", None),
-    ],
-)
-def test_retry_after_is_read_in_every_spelling(told: str, seconds: float | None) -> None:
-    assert retry_after({"Retry-After": told}, NOW) == seconds
-
-
-def test_retry_after_may_be_missing() -> None:
-    assert retry_after({}, NOW) is None
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from connector.model import (
     TicketId,
 )
 from connector.pipeline import Ending, triage
+from connector.retry import MOST_ATTEMPTS
 from connector.store import Outcome, Store
-from connector.worker import MOST_ATTEMPTS
 
 
 def run(store: Store, desk: Desk, *tickets: TicketId) -> Sequence[Ending]:

@@ -5,7 +5,8 @@ from structlog.testing import capture_logs
 
 from connector.errors import ConfigError, Retry, Unauthorized
 from connector.model import TenantId
-from connector.roster import LONGEST_PAUSE, Doing, Roster
+from connector.retry import BREAKER, LONGEST_PAUSE
+from connector.roster import PROBE, Doing, Roster
 
 ACME, BETA = TenantId("acme"), TenantId("beta")
 
@@ -116,3 +117,38 @@ def test_what_a_person_must_mend_stops_the_tenant_for_good(roster, clock, error)
     clock.pass_time(10**7)
     assert free(roster) == [BETA]
     assert roster.stopped() == {ACME: str(error)}
+
+
+def broken(roster: Roster, clock) -> None:
+    for _ in range(BREAKER):
+        roster.failed(ACME, Doing.TICKETS, Retry("503", after=1))
+    clock.pass_time(LONGEST_PAUSE)
+
+
+def test_a_desk_that_failed_on_and_on_gets_one_call_at_a_time(roster, clock) -> None:
+    broken(roster, clock)
+    assert roster.desk(ACME) is not None
+    assert (roster.desk(ACME), free(roster)) == (None, [BETA])
+    roster.failed(ACME, Doing.VISIT, Retry("503", after=1))
+    clock.pass_time(1)
+    with roster.turn(lambda _: ACME):
+        assert roster.desk(ACME) is None
+    roster.worked(ACME, Doing.TICKETS)
+    with roster.turn(lambda _: ACME):
+        assert roster.desk(ACME) is not None
+
+
+def test_a_probe_that_is_never_heard_of_again_bars_the_desk_for_a_while_only(roster, clock) -> None:
+    broken(roster, clock)
+    assert roster.desk(ACME) is not None
+    clock.pass_time(PROBE - 1)
+    assert roster.desk(ACME) is None
+    clock.pass_time(1)
+    assert roster.desk(ACME) is not None
+
+
+def test_a_desk_that_failed_now_and_then_may_be_called_by_several(roster, clock) -> None:
+    roster.failed(ACME, Doing.TICKETS, Retry("503", after=1))
+    clock.pass_time(1)
+    with roster.turn(lambda _: ACME):
+        assert roster.desk(ACME) is not None
