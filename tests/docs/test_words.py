@@ -30,7 +30,8 @@ def tracked() -> Iterator[Path]:
     for folder, folders, files in os.walk(ROOT):
         folders[:] = [each for each in folders if not ignored(Path(folder, each))]
         for file in files:
-            if Path(file).suffix not in BINARY and file not in LARGE:
+            # In a second worktree `.git` is a file that names the first.
+            if Path(file).suffix not in BINARY and file not in {*LARGE, ".git"}:
                 yield Path(folder, file)
 
 
