@@ -48,8 +48,7 @@ def open_bundle(folder: Path) -> Bundle:
     """
     described = _manifest(folder)
     files = {name: _verified(folder, name, seal) for name, seal in described.files.items()}
-    needed = (described.encoder.model, described.encoder.tokenizer, described.arrays)
-    for name in needed:
+    for name in described.needed:
         if name not in files:
             raise BadBundle(f"{folder / manifest.NAME} needs {name} but lists no such file")
     return Bundle(manifest=described, files=MappingProxyType(files))
@@ -64,7 +63,10 @@ def _manifest(folder: Path) -> Manifest:
         raise BadBundle(f"{path} is no JSON: {error}") from error
     found = raw.get("format") if isinstance(raw, dict) else None
     if found != manifest.FORMAT:
-        raise BadBundle(f"{path} has the format {found!r}; this triaged reads {manifest.FORMAT}")
+        raise BadBundle(
+            f"{path} has the format {found!r}; this triaged reads {manifest.FORMAT}:"
+            " build or train the bundle again with this triaged"
+        )
     if manifest.seal_in(content) != manifest.seal_of(content):
         raise BadBundle(f"{path} is not as it was written: its seal does not match")
     try:

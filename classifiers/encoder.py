@@ -19,6 +19,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 )
 from tokenizers import Tokenizer
 
+from classifiers.heads import Pass
 from connector.errors import BadBundle
 
 States = NDArray[np.float32]
@@ -87,6 +88,7 @@ class Encoder:
     def __init__(self, *, model: bytes, tokenizer: bytes, window: Window, threads: int) -> None:
         self._tokenizer = _tokenizer(tokenizer)
         self._session = _session(model)
+        self._outputs = tuple(str(output.name) for output in self._session.get_outputs())
         self._window = window
         self._unknown = {self._tokenizer.token_to_id(UNKNOWN)}
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix="encoder")
@@ -96,7 +98,16 @@ class Encoder:
 
         That is: no letter at all, or nothing that the tokenizer knows a piece of.
         """
+        return [None if one is None else one.states for one in self.read(texts)]
+
+    def read(self, texts: Sequence[str]) -> list[Pass | None]:
+        """Give each text's states and further outputs; `None` where there is nothing to read."""
         return list(self._workers.map(self._one, texts))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Name the graph's outputs; the first are the states."""
+        return self._outputs
 
     def tokens(self, text: str) -> list[int]:
         """Give the token ids that the model is shown."""
@@ -104,13 +115,13 @@ class Encoder:
         whole = self._window.trim(text).encode("utf-8", "replace").decode("utf-8")
         return self._window.cut(self._tokenizer.encode(whole).ids)
 
-    def _one(self, text: str) -> States | None:
+    def _one(self, text: str) -> Pass | None:
         ids = self.tokens(text)
         if not any(map(str.isalpha, text)) or set(ids[1:-1]) <= self._unknown:
             return None
         fed = {"input_ids": np.array([ids], dtype=np.int64)}
-        states: States = self._session.run(None, fed)[0][0]
-        return states
+        states, *others = (given[0] for given in self._session.run(None, fed))
+        return Pass(states=states, outputs=dict(zip(self._outputs[1:], others, strict=True)))
 
 
 def _tokenizer(content: bytes) -> Any:

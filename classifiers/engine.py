@@ -2,21 +2,18 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
-import numpy as np
-from numpy.typing import NDArray
-
-from classifiers import language
-from classifiers.blend import Blend
+from classifiers import assembly, language
+from classifiers.assembly import Assembly
 from classifiers.bundle import SHIPPED, Bundle, open_bundle
-from classifiers.encoder import Encoder, States, Window
-from classifiers.heads import Answers, LinearHead, Vector, View
-from classifiers.manifest import AspectPart, BlendPart, HeadPart, Manifest, ZeroShotPart
+from classifiers.calibration import Temperature
+from classifiers.encoder import Encoder
+from classifiers.ensemble import Described, Ensemble
+from classifiers.heads import Answers, Pass, Vector, View
+from classifiers.manifest import Manifest
 from classifiers.zeroshot import Calibration, Space, ZeroShot, describe, unit
-from connector.errors import BadBundle
 from connector.model import Aspect, Prediction, Reading
 from connector.ports import Labels
 
@@ -28,8 +25,6 @@ LONG_ENOUGH = 1000
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
-Arrays = Mapping[str, NDArray[np.float32]]
-
 
 class BundleEngine:
     """A bundle in memory, shared by all tenants; fulfils `connector.ports.Engine`.
@@ -40,14 +35,14 @@ class BundleEngine:
     def __init__(self, bundle: Bundle, threads: int) -> None:
         described, arrays = bundle.manifest, bundle.arrays()
         self._manifest = described
-        self._encoder = _encoder(bundle, threads)
-        self._space = Space(mean=_array(arrays, "space.mean", (described.encoder.size,)))
-        self._heads = {
-            aspect: _head(aspect, part, described, arrays)
-            for aspect, part in described.aspects.items()
-            if not isinstance(part, ZeroShotPart)
-        }
+        self._encoders = assembly.encoders(bundle, threads)
+        size = described.encoders[described.main].size
+        self._space = Space(mean=assembly.array(arrays, "space.mean", (size,)))
         self._known: dict[str, Vector | None] = {}
+        made = Assembly(bundle, arrays, self._described)
+        self._ensembles = {
+            aspect: made.ensemble(aspect, part) for aspect, part in described.aspects.items()
+        }
 
     @property
     def bundle(self) -> str:
@@ -64,38 +59,35 @@ class BundleEngine:
 
         Own labels are told apart by their descriptions, whatever the aspect.
         """
-        own = {aspect: self._by_likeness(aspect, chosen) for aspect, chosen in labels.items()}
-        shipped = {
-            aspect: self._shipped(aspect, part)
-            for aspect, part in self._manifest.aspects.items()
-            if aspect not in own
-        }
-        return BundleClassifier(self._encoder, self._manifest, tuple((own | shipped).values()))
+        own = {aspect: self._own(aspect, chosen) for aspect, chosen in labels.items()}
+        every = {**self._ensembles, **own}
+        return BundleClassifier(self._encoders, self._manifest, tuple(every.values()))
 
-    def _shipped(self, aspect: Aspect, part: AspectPart) -> Answers:
-        if isinstance(part, HeadPart):
-            return self._heads[aspect]
-        described = self._by_likeness(aspect, part.labels)
-        if isinstance(part, ZeroShotPart):
-            return described
-        described = replace(described, abstain_below=part.abstain_below)
-        return Blend(head=self._heads[aspect], likeness=described, temperature=part.mixed)
+    def _own(self, aspect: Aspect, labels: Mapping[str, Sequence[str]]) -> Ensemble:
+        return Ensemble(
+            aspect=aspect,
+            labels=tuple(labels),
+            members=(Described(likeness=self._described(labels)),),
+            shares=(1.0,),
+            calibration=Temperature(value=1.0),
+            abstain_below=self._manifest.likeness.abstain_below,
+            languages=self._manifest.languages,
+        )
 
-    def _by_likeness(self, aspect: Aspect, labels: Mapping[str, Sequence[str]]) -> ZeroShot:
+    def _described(self, labels: Mapping[str, Sequence[str]]) -> ZeroShot:
         part = self._manifest.likeness
         return describe(
-            aspect,
             labels,
             embed=self._embed,
             space=self._space,
             calibration=Calibration(sharpness=part.sharpness, nothing=part.nothing),
-            abstain_below=part.abstain_below,
         )
 
     def _embed(self, texts: Sequence[str]) -> list[Vector | None]:
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        place = self._manifest.encoder.vector
-        for text, states in zip(new, self._encoder.encode(new), strict=True):
+        main = self._manifest.main
+        place = self._manifest.encoders[main].vector
+        for text, states in zip(new, self._encoders[main].encode(new), strict=True):
             self._known[text] = None if states is None else unit(states[place])
         return [self._known[text] for text in texts]
 
@@ -103,21 +95,33 @@ class BundleEngine:
 class BundleClassifier:
     """One tenant's classifier; fulfils `connector.ports.Classifier` and holds no state."""
 
-    def __init__(self, encoder: Encoder, described: Manifest, answers: Sequence[Answers]) -> None:
-        self._encoder = encoder
-        self._place = described.encoder.vector
+    def __init__(
+        self, encoders: Mapping[str, Encoder], described: Manifest, answers: Sequence[Answers]
+    ) -> None:
+        self._encoders = encoders
+        self._main = described.main
+        self._place = described.encoders[described.main].vector
         self._answers = tuple(answers)
 
     def predict(self, texts: Sequence[str]) -> Sequence[Reading]:
         """Read each text once and answer every aspect; results are in the order of the texts."""
-        read = self._encoder.encode(texts)
-        return [self._reading(text, states) for text, states in zip(texts, read, strict=True)]
+        read = {name: encoder.read(texts) for name, encoder in self._encoders.items()}
+        return [
+            self._reading(text, {name: passes[place] for name, passes in read.items()})
+            for place, text in enumerate(texts)
+        ]
 
-    def _reading(self, text: str, states: States | None) -> Reading:
-        if states is None:
+    def _reading(self, text: str, passes: Mapping[str, Pass | None]) -> Reading:
+        told = {name: one for name, one in passes.items() if one is not None}
+        if len(told) < len(passes):
             nothing = (_nothing(one.aspect, "There is no text.") for one in self._answers)
             return Reading(predictions=tuple(nothing))
-        view = View(states=states, vector=unit(states[self._place]))
+        view = View(
+            vector=unit(told[self._main].states[self._place]),
+            passes=told,
+            text=text,
+            language=language.identify(text),
+        )
         enough = len(set(_WORD.findall(text[:LONG_ENOUGH].casefold()))) >= FEWEST_WORDS
         return Reading(
             predictions=tuple(
@@ -125,7 +129,7 @@ class BundleClassifier:
                 for one in self._answers
             ),
             vector=view.vector.astype("<f2").tobytes(),
-            language=language.identify(text),
+            language=view.language,
         )
 
 
@@ -138,37 +142,3 @@ def load(folder: str | None, threads: int) -> BundleEngine:
 
 def _nothing(aspect: Aspect, reason: str) -> Prediction:
     return Prediction(aspect=aspect, label=None, confidence=0.0, reason=reason)
-
-
-def _encoder(bundle: Bundle, threads: int) -> Encoder:
-    part = bundle.manifest.encoder
-    return Encoder(
-        model=bundle.files[part.model],
-        tokenizer=bundle.files[part.tokenizer],
-        window=Window(tokens=part.tokens, tail=part.tail),
-        threads=threads,
-    )
-
-
-def _head(
-    aspect: Aspect, part: HeadPart | BlendPart, described: Manifest, arrays: Arrays
-) -> LinearHead:
-    if max(part.states) >= described.encoder.states:
-        raise BadBundle(f"the head of {aspect} wants states that the encoder does not give")
-    labels, features = len(part.labels), len(part.states) * described.encoder.size
-    return LinearHead(
-        aspect=aspect,
-        labels=tuple(part.labels),
-        states=part.states,
-        weights=_array(arrays, f"{aspect}.weights", (labels, features)),
-        bias=_array(arrays, f"{aspect}.bias", (labels,)),
-        temperature=part.temperature,
-        abstain_below=part.abstain_below,
-    )
-
-
-def _array(arrays: Arrays, name: str, shape: tuple[int, ...]) -> Vector:
-    found = arrays.get(name)
-    if found is None or found.shape != shape or found.dtype != np.float32:
-        raise BadBundle(f"the array {name} is not there as fp32 of shape {shape}")
-    return found

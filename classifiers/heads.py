@@ -1,7 +1,7 @@
 """Linear heads: pooled states in, calibrated probabilities out, in numpy alone."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -13,11 +13,24 @@ Vector = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """What one encoder pass told about a text: its states, and its place as a unit vector."""
+class Pass:
+    """What one encoder told about a text: its pooled states, and its graph's further outputs."""
 
     states: Vector
+    outputs: Mapping[str, Vector] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """All that is known about a text when it is asked about.
+
+    `vector` is its place as a unit vector, `passes` what each encoder by name told.
+    """
+
     vector: Vector
+    passes: Mapping[str, Pass] = field(default_factory=dict)
+    text: str = ""
+    language: str = ""
 
 
 class Answers(Protocol):
@@ -36,35 +49,24 @@ class LinearHead:
     """Multinomial logistic regression over some of a text's pooled states.
 
     `weights` is labels by (states times size) with any scaling of the inputs folded in.
-    `temperature` was fitted on held-out tickets; under `abstain_below` it would rather not say.
+    `temperature` was fitted on held-out tickets.
     """
 
-    aspect: Aspect
     labels: tuple[str, ...]
     states: tuple[int, ...]
     weights: Vector
     bias: Vector
     temperature: float
-    abstain_below: float
 
-    def predict(self, view: View) -> Prediction:
-        """Answer for one text."""
-        ranking = ranked(self.labels, self.probabilities(view.states))
-        best, confidence = ranking[0]
-        sure = confidence >= self.abstain_below
-        beginning = "It reads as" if sure else "Not sure enough; it leans to"
-        return Prediction(
-            aspect=self.aspect,
-            label=best if sure else None,
-            confidence=confidence,
-            ranking=ranking,
-            reason=f"{beginning} {best} ({confidence:.0%}).",
-        )
+    def logits(self, states: Vector) -> Vector:
+        """Give one score per label, in the order of `labels`."""
+        features = states[list(self.states)].reshape(-1)
+        scores: Vector = self.weights @ features + self.bias
+        return scores
 
     def probabilities(self, states: Vector) -> Vector:
         """Give one probability per label, in the order of `labels`."""
-        features = states[list(self.states)].reshape(-1)
-        return softmax((self.weights @ features + self.bias) / self.temperature)
+        return softmax(self.logits(states) / self.temperature)
 
 
 def softmax(scores: Vector) -> Vector:

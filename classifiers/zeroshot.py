@@ -1,4 +1,4 @@
-"""Any labels by their descriptions: a text gets the label whose description it resembles most."""
+"""Any labels by their descriptions: how much a text resembles each."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,10 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers.heads import Vector, View, ranked
-from connector.model import Aspect, Prediction
-
-Ranking = tuple[tuple[str, float], ...]
+from classifiers.heads import Vector
 
 BLEND = 10.0
 """How much a label's closest description counts over its others: measured best between the mean
@@ -54,43 +51,31 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZeroShot:
-    """A tenant's labels, each with its descriptions' places in the space."""
+    """Labels, each with its descriptions' places in the space."""
 
-    aspect: Aspect
     labels: tuple[str, ...]
     texts: tuple[tuple[str, ...], ...]
     places: tuple[Vector, ...]
     space: Space
     calibration: Calibration
-    abstain_below: float
 
-    def predict(self, view: View) -> Prediction:
-        """Answer for one text; a set without labels is always abstained on."""
-        if not self.labels:
-            reason = "There are no labels to choose from."
-            return Prediction(aspect=self.aspect, label=None, confidence=0.0, reason=reason)
-        return self.explained(ranked(self.labels, self.probabilities(view.vector)), view.vector)
+    def logits(self, vector: Vector) -> Vector:
+        """Give one score per label: its likeness, as sharp as it is calibrated to be."""
+        scores: Vector = self.calibration.sharpness * self._likeness(vector)
+        return scores
 
     def probabilities(self, vector: Vector) -> Vector:
         """Give one probability per label; together they stay under one."""
-        placed = self.space.place(vector)
-        likeness = [near(places @ placed) for places in self.places]
-        return self.calibration.probabilities(np.array(likeness, dtype=np.float32))
+        return self.calibration.probabilities(self._likeness(vector))
 
-    def explained(self, ranking: Ranking, vector: Vector) -> Prediction:
-        """Give the best of a ranking of these labels, and the description that speaks for it."""
-        best, confidence = ranking[0]
-        number = self.labels.index(best)
-        closest = int(np.argmax(self.places[number] @ self.space.place(vector)))
-        sure = confidence >= self.abstain_below
-        beginning = "It resembles" if sure else "Not sure enough; the closest is"
-        return Prediction(
-            aspect=self.aspect,
-            label=best if sure else None,
-            confidence=confidence,
-            ranking=ranking,
-            reason=f"{beginning} “{self.texts[number][closest]}” ({best}, {confidence:.0%}).",
-        )
+    def closest(self, label: str, vector: Vector) -> str:
+        """Give the description that speaks most for a label."""
+        number = self.labels.index(label)
+        return self.texts[number][int(np.argmax(self.places[number] @ self.space.place(vector)))]
+
+    def _likeness(self, vector: Vector) -> Vector:
+        placed = self.space.place(vector)
+        return np.array([near(places @ placed) for places in self.places], dtype=np.float32)
 
 
 def near(likeness: Vector) -> float:
@@ -114,13 +99,11 @@ Embed = Callable[[Sequence[str]], Sequence[Vector | None]]
 
 
 def describe(
-    aspect: Aspect,
     labels: Mapping[str, Sequence[str]],
     *,
     embed: Embed,
     space: Space,
     calibration: Calibration,
-    abstain_below: float,
 ) -> ZeroShot:
     """Make a classifier from labels and the texts that describe them.
 
@@ -136,11 +119,9 @@ def describe(
         vectors = [vector for _, vector in read] or [np.zeros_like(space.mean)]
         places.append(space.place(np.stack(vectors)))
     return ZeroShot(
-        aspect=aspect,
         labels=names,
         texts=tuple(texts),
         places=tuple(places),
         space=space,
         calibration=calibration,
-        abstain_below=abstain_below,
     )

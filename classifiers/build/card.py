@@ -119,7 +119,7 @@ def _languages(test: Mapping[str, Any], folds: Mapping[str, Any]) -> Iterable[Se
 
 
 def _encoder(described: Mapping[str, Any], fidelity: Mapping[str, Any]) -> str:
-    encoder = described["encoder"]
+    encoder = next(iter(described["encoders"].values()))
     return f"""## Encoder
 
 {encoder["tokens"]} tokens of a text are read; of a longer one the last {encoder["tail"]} and the

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,8 @@ from classifiers.zeroshot import unit
 from connector.errors import BadBundle
 from connector.model import Aspect
 
-NAME, VERSION = "default", "1.0.0"
+NAME, VERSION = "default", "1.1.0"
+ENCODER = "shared"
 TOKENS = 256
 """The window: what the weights were trained with, and more than 19 of 20 tickets need."""
 TAIL = 64
@@ -82,14 +84,15 @@ class Parts:
     arrays: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def add_head(self, fitted: Fitted) -> dict[str, Any]:
-        """Keep a head's arrays and describe it."""
+        """Keep a head's arrays, as the aspect's first member, and describe it."""
         head = fitted.head
-        self.arrays[f"{head.aspect}.weights"] = head.weights
-        self.arrays[f"{head.aspect}.bias"] = head.bias
+        self.arrays[f"{fitted.aspect}.0.weights"] = head.weights
+        self.arrays[f"{fitted.aspect}.0.bias"] = head.bias
         return {
+            "kind": "heads",
+            "encoder": ENCODER,
             "states": head.states,
             "temperature": head.temperature,
-            "abstain_below": head.abstain_below,
         }
 
 
@@ -106,8 +109,7 @@ def build(order: Order, say: Say) -> Path:
     for aspect, labels in HEAD_LABELS.items():
         say(f"learning {aspect}")
         fitted = _fit(aspect, labels, material)
-        shown = parts.add_head(fitted)
-        parts.aspects[aspect] = {"kind": "head", "labels": labels} | shown
+        parts.aspects[aspect] = aspect_part(labels, [parts.add_head(fitted)])
         answers = measured(head_answers(fitted, material.own), material.own)
         parts.metrics[aspect] = answers | _chosen(fitted)
     say("learning category")
@@ -188,15 +190,37 @@ def _category(parts: Parts, material: Material) -> Likeness:
     likeness = fit_likeness(own, material.descriptions, material.checkpoint.layers)
     fitted = _fit(Aspect.CATEGORY, likeness.answered.labels, material)
     answers, mixed = blended(head_answers(fitted, own), likeness.answered, own)
-    shown = parts.add_head(fitted)
-    labels = {"labels": seed_labels()}
-    parts.aspects[Aspect.CATEGORY] = {"kind": "blend", "mixed": mixed} | labels | shown
+    parts.aspects[Aspect.CATEGORY] = aspect_part(
+        tuple(seed_labels()),
+        [parts.add_head(fitted), {"kind": "zero-shot"}],
+        temperature=mixed,
+        descriptions=seed_labels(),
+    )
     parts.metrics[Aspect.CATEGORY] = measured(answers, own) | _chosen(fitted)
     parts.metrics["category_by_description_alone"] = measured(likeness.answered, own) | {
         "labels_kept_aside": likeness.transfer
     }
     parts.arrays["space.mean"] = likeness.space.mean
     return likeness
+
+
+def aspect_part(
+    labels: Sequence[str],
+    members: Sequence[Mapping[str, Any]],
+    *,
+    temperature: float = 1.0,
+    descriptions: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Describe an aspect whose members all say as much."""
+    return {
+        "labels": labels,
+        "descriptions": dict(descriptions),
+        "members": members,
+        "shares": [1 / len(members)] * len(members),
+        "calibration": {"kind": "temperature", "value": temperature},
+        "abstain_below": LEAST,
+        "languages": LANGUAGES,
+    }
 
 
 def _chosen(fitted: Fitted) -> dict[str, Any]:
@@ -236,14 +260,16 @@ def _described(
         "version": VERSION,
         "created": order.created.isoformat(),
         "languages": LANGUAGES,
-        "encoder": {
-            "model": MODEL,
-            "tokenizer": TOKENIZER,
-            "tokens": TOKENS,
-            "tail": TAIL,
-            "size": checkpoint.size,
-            "states": checkpoint.layers + 1,
-            "vector": checkpoint.layers,
+        "encoders": {
+            ENCODER: {
+                "model": MODEL,
+                "tokenizer": TOKENIZER,
+                "tokens": TOKENS,
+                "tail": TAIL,
+                "size": checkpoint.size,
+                "states": checkpoint.layers + 1,
+                "vector": checkpoint.layers,
+            }
         },
         "arrays": ARRAYS,
         "likeness": {

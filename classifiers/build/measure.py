@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers.blend import mixed
 from classifiers.build import scores
 from classifiers.build.likeness import fit_calibration, transfer
 from classifiers.build.scores import DIGITS, Floats
 from classifiers.build.tickets import Example
 from classifiers.build.train import LEAST, Fitted, States, Training, folds, temperature_for
+from classifiers.calibration import Temperature
+from classifiers.ensemble import averaged
 from classifiers.zeroshot import Calibration, Space, near, unit
 from connector.model import Aspect
+
+EVENLY = (0.5, 0.5)
+"""The shares of the head and of the descriptions."""
 
 Descriptions = Mapping[str, NDArray[np.float32]]
 """Each label and its descriptions' unit vectors."""
@@ -73,7 +77,7 @@ def head_answers(fitted: Fitted, own: Read) -> Answered:
     head = fitted.head
     asked = [head.probabilities(states) for states in own.pick("test").states]
     return Answered(
-        aspect=head.aspect, labels=head.labels, learnt=fitted.held_out, test=np.stack(asked)
+        aspect=fitted.aspect, labels=head.labels, learnt=fitted.held_out, test=np.stack(asked)
     )
 
 
@@ -154,12 +158,15 @@ def blended(head: Answered, described: Answered, own: Read) -> tuple[Answered, f
     """Average both answers; the temperature is fitted on held-out answers to train and valid."""
     labels = described.labels
     gold = [labels.index(label) for label in own.pick("train", "valid").gold(described.aspect)]
-    temperature = temperature_for(np.log(mixed(head.learnt, described.learnt, 1.0)), gold)
+    learnt = averaged([head.learnt, described.learnt], EVENLY)
+    test = averaged([head.test, described.test], EVENLY)
+    temperature = temperature_for(np.log(learnt), gold)
+    calibration = Temperature(value=temperature)
     answers = Answered(
         aspect=described.aspect,
         labels=labels,
-        learnt=mixed(head.learnt, described.learnt, temperature),
-        test=mixed(head.test, described.test, temperature),
+        learnt=calibration.apply(learnt),
+        test=calibration.apply(test),
     )
     return answers, temperature
 

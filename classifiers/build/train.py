@@ -63,6 +63,7 @@ class Fitted:
     `held_out` is in the order of the texts that are no helpers.
     """
 
+    aspect: Aspect
     head: LinearHead
     choice: Choice
     held_out: Floats
@@ -86,15 +87,14 @@ def fit(
     temperature = temperature_for(logits, [labels.index(label) for label in training.gold])
     weights, bias = _solve(training, labels, np.arange(len(training.labels)), choice)
     head = LinearHead(
-        aspect=aspect,
         labels=labels,
         states=choice.states,
         weights=weights,
         bias=bias,
         temperature=temperature,
-        abstain_below=LEAST,
     )
-    return Fitted(head=head, choice=choice, held_out=softmax(logits / temperature))
+    held_out = softmax(logits / temperature)
+    return Fitted(aspect=aspect, head=head, choice=choice, held_out=held_out)
 
 
 def _simplest(tried: Sequence[tuple[Choice, Floats]]) -> tuple[Choice, Floats]:

@@ -24,8 +24,8 @@ def arrays() -> bytes:
         opened,
         **{
             "space.mean": np.zeros(SIZE, np.float32),
-            "sentiment.weights": weights,
-            "sentiment.bias": np.zeros(2, np.float32),
+            "sentiment.0.weights": weights,
+            "sentiment.0.bias": np.zeros(2, np.float32),
         },
     )
     return opened.getvalue()
@@ -45,23 +45,27 @@ def described(files: Mapping[str, bytes] = FILES) -> dict[str, Any]:
         "version": "0.1",
         "created": "2026-01-02",
         "languages": ["en"],
-        "encoder": {
-            "model": "model.onnx",
-            "tokenizer": "tokenizer.json",
-            "tokens": 32,
-            "tail": 8,
-            "size": SIZE,
-            "states": 1,
-            "vector": 0,
+        "encoders": {
+            "shared": {
+                "model": "model.onnx",
+                "tokenizer": "tokenizer.json",
+                "tokens": 32,
+                "tail": 8,
+                "size": SIZE,
+                "states": 1,
+                "vector": 0,
+            }
         },
         "arrays": "heads.npz",
         "likeness": {"sharpness": 20.0, "nothing": 0.1, "abstain_below": 0.5},
         "aspects": {
             "sentiment": {
-                "kind": "head",
                 "labels": ["negative", "positive"],
-                "states": [0],
-                "temperature": 1.0,
+                "members": [
+                    {"kind": "heads", "encoder": "shared", "states": [0], "temperature": 1.0}
+                ],
+                "shares": [1.0],
+                "calibration": {"kind": "temperature", "value": 1.0},
                 "abstain_below": 0.5,
             }
         },
@@ -100,7 +104,7 @@ def test_a_sealed_bundle_opens(tiny: Path) -> None:
     opened = bundle.open_bundle(tiny)
     assert opened.manifest.title == "tiny@0.1"
     assert dict(opened.files) == FILES
-    assert opened.arrays()["sentiment.weights"].shape == (2, SIZE)
+    assert opened.arrays()["sentiment.0.weights"].shape == (2, SIZE)
     assert classifiers.kind.verify(str(tiny)) == "tiny@0.1"
 
 
@@ -139,10 +143,11 @@ def test_a_longer_file_is_refused(tiny: Path) -> None:
 
 def test_an_unknown_format_says_which_one_is_read(tiny: Path) -> None:
     path = tiny / manifest.NAME
-    path.write_bytes(path.read_bytes().replace(b'"format": 1', b'"format": 2'))
+    path.write_bytes(path.read_bytes().replace(b'"format": 2', b'"format": 1'))
     message = refused(tiny)
-    assert "format 2" in message
-    assert "reads 1" in message
+    assert "format 1" in message
+    assert "reads 2" in message
+    assert "again with this triaged" in message
 
 
 @pytest.mark.parametrize("content", [b"[]", b"null", b'"text"', b"\xff\xfe", b"", b"{}"])
@@ -177,8 +182,24 @@ def test_a_part_that_is_not_listed_is_refused(tmp_path: Path) -> None:
     [
         (lambda it: it.update(surprise=1), "surprise"),
         (lambda it: it.pop("licences"), "licences"),
-        (lambda it: it["encoder"].update(tokens=1), "encoder.tokens"),
-        (lambda it: it["aspects"]["sentiment"].update(kind="pickle"), "aspects.sentiment"),
+        (lambda it: it["encoders"]["shared"].update(tokens=1), "encoders.shared.tokens"),
+        (lambda it: it.update(encoders={}), "encoders"),
+        (lambda it: it["aspects"]["sentiment"]["members"][0].update(kind="pickle"), "members.0"),
+        (lambda it: it["aspects"]["sentiment"].update(shares=[0.5]), "aspects.sentiment"),
+        (lambda it: it["aspects"]["sentiment"].update(shares=[]), "aspects.sentiment"),
+        (lambda it: it["aspects"]["sentiment"].update(labels=["a", "a"]), "aspects.sentiment"),
+        (
+            lambda it: it["aspects"]["sentiment"].update(
+                calibration={"kind": "isotonic", "x": [0.0, 1.0], "y": [0.9, 0.1]}
+            ),
+            "aspects.sentiment.calibration",
+        ),
+        (
+            lambda it: it["aspects"]["sentiment"].update(
+                scope={"kind": "energy", "member": 1, "threshold": 0.0}
+            ),
+            "aspects.sentiment",
+        ),
         (lambda it: it["aspects"].update(mood={}), "aspects.mood"),
         (lambda it: it["likeness"].update(sharpness=0), "likeness.sharpness"),
     ],

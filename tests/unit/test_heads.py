@@ -1,31 +1,37 @@
 import numpy as np
 import pytest
 
-from classifiers.blend import Blend, mixed
-from classifiers.heads import LinearHead, View, ranked, softmax
-from classifiers.zeroshot import Calibration, Space, describe
+from classifiers.calibration import Temperature
+from classifiers.ensemble import Ensemble, Heads
+from classifiers.heads import LinearHead, Pass, View, ranked, softmax
 from connector.model import Aspect
 
 LABELS = ("negative", "neutral", "positive")
 
 
-def head(temperature: float = 1.0, abstain_below: float = 0.5) -> LinearHead:
+def head(temperature: float = 1.0) -> Ensemble:
     weights = np.zeros((3, 4), np.float32)
     weights[0, 0] = weights[1, 1] = weights[2, 2] = 2.0
-    return LinearHead(
-        aspect=Aspect.SENTIMENT,
+    linear = LinearHead(
         labels=LABELS,
         states=(0, 2),
         weights=weights,
         bias=np.zeros(3, np.float32),
         temperature=temperature,
-        abstain_below=abstain_below,
+    )
+    return Ensemble(
+        aspect=Aspect.SENTIMENT,
+        labels=LABELS,
+        members=(Heads(head=linear, encoder="shared"),),
+        shares=(1.0,),
+        calibration=Temperature(value=1.0),
+        abstain_below=0.5,
     )
 
 
 def view(first: tuple[float, float], third: tuple[float, float]) -> View:
     states = np.array([first, (9.0, 9.0), third], np.float32)
-    return View(states=states, vector=np.array([1.0, 0.0], np.float32))
+    return View(vector=np.array([1.0, 0.0], np.float32), passes={"shared": Pass(states=states)})
 
 
 def test_the_likeliest_label_is_given_with_its_probability() -> None:
@@ -69,32 +75,3 @@ def test_large_scores_do_not_overflow() -> None:
 def test_equal_shares_keep_the_order_of_the_labels() -> None:
     shares = np.full(3, 1 / 3, np.float32)
     assert [label for label, _ in ranked(LABELS, shares)] == list(LABELS)
-
-
-def test_a_mixture_of_two_answers_adds_up_to_one() -> None:
-    learnt = np.array([[0.7, 0.2, 0.1]], np.float32)
-    described = np.array([[0.1, 0.3, 0.1]], np.float32)
-    assert mixed(learnt, described, 0.7).sum() == pytest.approx(1.0)
-
-
-def test_a_text_that_resembles_nothing_is_not_answered_by_the_head_alone() -> None:
-    learnt = np.array([0.98, 0.01, 0.01], np.float32)
-    nothing = np.zeros(3, np.float32)
-    assert mixed(learnt, nothing, 1.0) == pytest.approx(1 / 3, abs=1e-5)
-
-
-def test_a_blend_explains_itself_by_the_closest_description() -> None:
-    vectors = {"cross": [1.0, 0.0], "plain": [0.0, 1.0], "glad": [-1.0, 0.0]}
-    likeness = describe(
-        Aspect.SENTIMENT,
-        {"negative": ["cross"], "neutral": ["plain"], "positive": ["glad"]},
-        embed=lambda texts: [np.array(vectors[text], np.float32) for text in texts],
-        space=Space(mean=np.zeros(2, np.float32)),
-        calibration=Calibration(sharpness=20.0, nothing=0.1),
-        abstain_below=0.5,
-    )
-    blend = Blend(head=head(), likeness=likeness, temperature=1.0)
-    given = blend.predict(view((2.0, 0.0), (0.0, 0.0)))
-    assert blend.aspect is Aspect.SENTIMENT
-    assert given.label == "negative"
-    assert "cross" in given.reason

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as some
 
+from classifiers.calibration import Temperature
+from classifiers.ensemble import Described, Ensemble
 from classifiers.heads import Vector, View
-from classifiers.zeroshot import Calibration, Space, ZeroShot, describe, near, unit
+from classifiers.zeroshot import Calibration, Space, describe, near, unit
 from connector.model import Aspect
 
 CALIBRATION = Calibration(sharpness=20.0, nothing=0.1)
@@ -23,20 +25,22 @@ def embed(texts: Sequence[str]) -> list[Vector | None]:
     return [np.array(VECTORS[text], np.float32) if text in VECTORS else None for text in texts]
 
 
-def classifier(labels: Mapping[str, Sequence[str]]) -> ZeroShot:
-    return describe(
-        Aspect.CATEGORY,
-        labels,
-        embed=embed,
-        space=Space(mean=np.zeros(3, np.float32)),
-        calibration=CALIBRATION,
+def classifier(labels: Mapping[str, Sequence[str]]) -> Ensemble:
+    likeness = describe(
+        labels, embed=embed, space=Space(mean=np.zeros(3, np.float32)), calibration=CALIBRATION
+    )
+    return Ensemble(
+        aspect=Aspect.CATEGORY,
+        labels=tuple(labels),
+        members=(Described(likeness=likeness),),
+        shares=(1.0,),
+        calibration=Temperature(value=1.0),
         abstain_below=0.5,
     )
 
 
 def view(*vector: float) -> View:
-    placed = unit(np.array(vector, np.float32))
-    return View(states=placed[None], vector=placed)
+    return View(vector=unit(np.array(vector, np.float32)))
 
 
 LABELS = {
