@@ -10,6 +10,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from connector.model import Cursor, TenantId, TicketId, TicketRef
 from connector.ports import Clock
 from connector.store.engine import Database
+from connector.store.group import GroupCommit
 from connector.store.schema import State, cursors, deliveries, inbox
 
 OPEN = (State.READY, State.LEASED)
@@ -46,29 +47,39 @@ class Inbox:
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._group = GroupCommit(database)
         self._clock = clock
 
     def receive(
         self, tenant: TenantId, tickets: Collection[TicketId], *, delivery: str
     ) -> Received:
-        """Take a webhook delivery in; a delivery id that was seen before changes nothing."""
+        """Take a webhook delivery in; a delivery id that was seen before changes nothing.
+
+        Deliveries that come at the same time share one commit.
+        """
         now = self._now()
-        with self._database.write() as connection:
+
+        def take(connection: Connection) -> Received:
             if not _is_first(connection, tenant, delivery, now):
                 return Received.REPLAY
             for ticket in dict.fromkeys(tickets):
                 _mark(connection, TicketRef(id=ticket, version=""), tenant, "webhook", now)
-        return Received.NEW
+            return Received.NEW
+
+        return self._group.run(take)
 
     def hold(self, tenant: TenantId, detail: str, *, delivery: str) -> Received:
         """Keep a delivery that was signed but could not be read, for a person to look at."""
         now = self._now()
-        with self._database.write() as connection:
+
+        def keep(connection: Connection) -> Received:
             if not _is_first(connection, tenant, delivery, now):
                 return Received.REPLAY
             values = _row(tenant, TicketId(""), State.HELD, "webhook", now)
             connection.execute(insert(inbox).values(**values, detail=detail, finished_at=now))
-        return Received.NEW
+            return Received.NEW
+
+        return self._group.run(keep)
 
     def receive_page(self, tenant: TenantId, refs: Sequence[TicketRef], cursor: Cursor) -> int:
         """Take a page of changes in with the cursor that covers it; give how many were new.

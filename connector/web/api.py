@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from anyio import fail_after, to_thread
+from anyio import CapacityLimiter, fail_after, to_thread
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -20,6 +20,9 @@ BODY_SECONDS = 5.0
 RETRY_AFTER = "30"
 """Seconds. Platforms that give up at a minute or more still come back."""
 
+HOOKS = 64
+"""Webhook calls that wait for the disk at the same time, on threads that nothing else needs."""
+
 _WORDS = {ACCEPTED: "accepted", BUSY: "busy, try again later"}
 
 
@@ -32,6 +35,7 @@ def create(
 
     `counts` gives the metrics' text; `unready` names what is still missing, or is empty.
     """
+    hooks = CapacityLimiter(HOOKS)
 
     async def hook(request: Request) -> Response:
         if request.headers.get("content-encoding"):
@@ -45,7 +49,7 @@ def create(
             return _answer(413, "the body is larger than 1 MiB")
         headers = {name.lower(): value for name, value in request.headers.items()}
         tenant = request.path_params["tenant"]
-        status = await to_thread.run_sync(intake.take, tenant, body, headers)
+        status = await to_thread.run_sync(intake.take, tenant, body, headers, limiter=hooks)
         return _answer(status, _WORDS.get(status, "refused"))
 
     async def alive(_: Request) -> Response:
