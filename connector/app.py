@@ -186,6 +186,11 @@ class Daemon:
             clock=self._clock,
             metrics=self._metrics,
             wake=self._bell.ring,
+            backlogs={
+                name: tenant.intake.webhook.backlog
+                for name, tenant in self._settings.items()
+                if tenant.intake.webhook
+            },
         )
         web = self._configuration.daemon.web
         self._web = WebServer(api.create(intake, self._counts, self._unready), web.host, web.port)

@@ -21,6 +21,9 @@ DEFAULT_PATH = Path("/etc/triaged/triaged.yaml")
 _MAY_HOLD_SECRETS = {"desk", "intake"}
 """Sections whose wrong values are not repeated: somebody may have put a secret in clear there."""
 
+DESK_SECRETS = {"webhook_secret": "secret", "previous_webhook_secret": "previous_secret"}
+"""The options of a desk that `intake.webhook` fills in, and its key for each."""
+
 _PLACE = re.compile(r"(.+?):(\d+):(\d+): ")
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -100,21 +103,25 @@ def _desk(
         )
         return None
     values = dict(section)
-    secret = _webhook_secret(file.data)
-    if secret is not None and "webhook_secret" not in platform.options.model_fields:
+    secrets = _webhook_secrets(file.data)
+    if secrets and not secrets.keys() <= platform.options.model_fields.keys():
         place = file.at(["intake", "webhook"], key=True)
         problems.append(f"{place}: intake.webhook: {name} takes no webhooks; remove it and poll")
-    elif secret is not None:
-        values["webhook_secret"] = secret
+    else:
+        values.update(secrets)
     return _valid(platform.options, YamlFile(file.path, file.data), problems, values, ("desk",))
 
 
-def _webhook_secret(data: Mapping[str, Any]) -> str | None:
-    """An adapter verifies its own webhooks, so the secret that intake names goes to the desk."""
+def _webhook_secrets(data: Mapping[str, Any]) -> Mapping[str, str]:
+    """An adapter verifies its own webhooks, so the secrets that intake names go to the desk."""
     intake = data.get("intake")
     webhook = intake.get("webhook") if isinstance(intake, Mapping) else None
-    secret = webhook.get("secret") if isinstance(webhook, Mapping) else None
-    return secret if isinstance(secret, str) and secret.startswith("secret:") else None
+    named = webhook if isinstance(webhook, Mapping) else {}
+    return {
+        option: secret
+        for option, key in DESK_SECRETS.items()
+        if isinstance(secret := named.get(key), str) and secret.startswith("secret:")
+    }
 
 
 def _valid(
@@ -166,7 +173,7 @@ def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[st
         nested = list(_models_in(info.annotation if info else None))
         if nested:
             model = nested[0]
-    return [name for name in model.model_fields if name != "webhook_secret"]
+    return [name for name in model.model_fields if name not in DESK_SECRETS]
 
 
 def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:

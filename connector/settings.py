@@ -132,6 +132,11 @@ class Webhook(Section):
 
     secret: SecretName
     """The name, in the keyring, of the secret that the desk signs with."""
+    previous_secret: SecretName | None = None
+    """While the secret is changed: the name of the one that calls may still be signed with."""
+    backlog: int = Field(default=100_000, ge=1)
+    """Open tickets of the tenant from which on calls are answered 503, so that the desk keeps them
+    and tries again. 100,000 are hours of work: a desk that sends more has a loop or a flood."""
 
 
 class Intake(Section):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from hashlib import sha256
+from types import MappingProxyType
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -15,6 +16,12 @@ from connector.store import Received, Store
 
 TOLERANCE = timedelta(seconds=300)
 """How far a signed time may be from ours: a caught call cannot be sent again later."""
+
+LONGEST_ID = 200
+"""Characters of a delivery's id that are kept as they are; a stranger may make it a header long."""
+
+COUNTED_ANEW = 1.0
+"""Seconds between two counts of a tenant's open tickets: a call costs none of its own."""
 
 ACCEPTED, REFUSED, BUSY = 202, 401, 503
 
@@ -32,17 +39,21 @@ class WebhookIntake:
         clock: Clock,
         metrics: Metrics,
         wake: Callable[[], None],
+        backlogs: Mapping[TenantId, int] = MappingProxyType({}),
     ) -> None:
         self._adapters = adapters
         self._store = store
         self._clock = clock
         self._metrics = metrics
         self._wake = wake
+        self._backlogs = backlogs
+        self._counted: dict[TenantId, tuple[float, bool]] = {}
 
     def take(self, name: str, body: bytes, headers: Mapping[str, str]) -> int:
         """Give the HTTP status to answer: 202 only once the work is on disk.
 
-        An unknown tenant is answered as a wrong signature is, so that nobody can list tenants.
+        An unknown tenant is answered as a wrong signature is, after the same work, so that nobody
+        can list tenants.
         """
         tenant = TenantId(name)
         try:
@@ -55,23 +66,48 @@ class WebhookIntake:
 
     def _take(self, tenant: TenantId, body: bytes, headers: Mapping[str, str]) -> int:
         adapter = self._adapters.get(tenant)
-        if adapter is None:
-            return REFUSED
         try:
+            if adapter is None:
+                self._refuse(body)
+                return REFUSED
             delivery = self._verified(adapter, body, headers)
         except Forged as error:
-            _log.warning("webhook_refused", tenant=tenant, error=error.detail)
+            _log.warning("webhook_refused", tenant=tenant if adapter else "", error=error.detail)
             return REFUSED
         except Unreadable as error:
+            if self._is_full(tenant):
+                return BUSY
             _log.warning("webhook_held", tenant=tenant, error=error.detail)
             # Nothing in it could be read, not even an id: the same bytes are the same delivery.
             self._store.inbox.hold(tenant, error.detail, delivery=sha256(body).hexdigest())
             return ACCEPTED
-        received = self._store.inbox.receive(tenant, delivery.tickets, delivery=delivery.id)
+        if self._is_full(tenant):
+            return BUSY
+        received = self._store.inbox.receive(tenant, delivery.tickets, delivery=_kept(delivery.id))
         if received is Received.NEW:
             self._metrics.received(tenant, "webhook", len(delivery.tickets))
             self._wake()
         return ACCEPTED
+
+    def _refuse(self, body: bytes) -> None:
+        """Have an unsigned call refused by the first desk, for the work that this takes."""
+        for adapter in self._adapters.values():
+            adapter.parse_webhook(body, {})  # always raises `Forged`
+
+    def _is_full(self, tenant: TenantId) -> bool:
+        """Tell whether the tenant has more open tickets than it shall, as of a second ago."""
+        most = self._backlogs.get(tenant)
+        if most is None:
+            return False
+        now = self._clock.monotonic()
+        until, full = self._counted.get(tenant, (now, False))
+        if now >= until:
+            is_full = self._store.inbox.has_open(tenant, most)
+            if is_full and not full:
+                _log.warning("webhooks_paused", tenant=tenant, backlog=most)
+            full = is_full
+            self._counted[tenant] = (now + COUNTED_ANEW, full)
+        return full
 
     def _verified(self, adapter: Adapter, body: bytes, headers: Mapping[str, str]) -> Delivery:
         delivery = adapter.parse_webhook(body, headers)
@@ -79,3 +115,7 @@ class WebhookIntake:
         if sent_at is not None and abs(self._clock.now() - sent_at) > TOLERANCE:
             raise Forged("its signed time is more than five minutes from ours")
         return delivery
+
+
+def _kept(delivery: str) -> str:
+    return delivery if len(delivery) <= LONGEST_ID else sha256(delivery.encode()).hexdigest()

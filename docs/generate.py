@@ -23,8 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 100
 NOTE = "<!-- Written by docs/generate.py from the code; `make docs` writes it anew. -->"
 
-HIDDEN = "webhook_secret"
-"""A desk option that `intake.webhook.secret` fills in: nobody writes it, so no page names it."""
+HIDDEN = ("webhook_secret", "previous_webhook_secret")
+"""Desk options that `intake.webhook` fills in: nobody writes them, so no page names them."""
 
 SECRET = get_args(SecretName)[1].func
 ONE_OR_MORE = get_args(Texts)[1].func
@@ -107,7 +107,8 @@ class Schema(GenerateJsonSchema):
 def schema_of(model: type[BaseModel]) -> dict[str, Any]:
     """Give a model's JSON schema."""
     found = model.model_json_schema(schema_generator=Schema)
-    found.get("properties", {}).pop(HIDDEN, None)
+    for name in HIDDEN:
+        found.get("properties", {}).pop(name, None)
     return {"$schema": Schema.schema_dialect, **found}
 
 

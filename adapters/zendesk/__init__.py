@@ -22,14 +22,16 @@ def connect(options: ZendeskDesk, surroundings: Surroundings) -> Adapter:
         raise ConfigError(
             "desk.platform: zendesk needs zenpy; run `pip install 'triaged[zendesk]'`"
         ) from None
-    name = options.webhook_secret
-    secret = surroundings.secret(name) if name else None
-    if secret is not None and secret.reveal() == PUBLIC_TEST_SECRET:
-        raise ConfigError(
-            "intake.webhook.secret: this is Zendesk's public test secret, with which anybody can "
-            f"sign; store the secret of your own webhook under {name}"
-        )
-    return ZendeskAdapter(options, surroundings.secret(options.token), secret, surroundings.clock)
+    names = (options.webhook_secret, options.previous_webhook_secret)
+    hooks = {name: surroundings.secret(name) for name in names if name}
+    for name, secret in hooks.items():
+        if secret.reveal() == PUBLIC_TEST_SECRET:
+            raise ConfigError(
+                f"intake.webhook: {name} holds Zendesk's public test secret, with which anybody "
+                "can sign; store the secret of your own webhook under that name"
+            )
+    token = surroundings.secret(options.token)
+    return ZendeskAdapter(options, token, tuple(hooks.values()), surroundings.clock)
 
 
 def sandbox(host: str, port: int, ready: Callable[[int], None]) -> None:

@@ -11,7 +11,7 @@ from adapters.zendesk.client import TICKETS_PER_CALL, ZendeskClient
 from adapters.zendesk.config import ZendeskDesk
 from adapters.zendesk.mapping import Json
 from adapters.zendesk.webhook import read_delivery
-from connector.errors import Conflict, Forged, Gone, Rejected, Retry, Unauthorized
+from connector.errors import Conflict, Gone, Rejected, Retry, Unauthorized
 from connector.model import (
     TAGS,
     Cursor,
@@ -42,10 +42,10 @@ class ZendeskAdapter:
     """One Zendesk account; see `adapters/zendesk/README.md` for rights and limits."""
 
     def __init__(
-        self, options: ZendeskDesk, token: Secret, webhook: Secret | None, clock: Clock
+        self, options: ZendeskDesk, token: Secret, hooks: Sequence[Secret], clock: Clock
     ) -> None:
         self._url = options.url
-        self._webhook = webhook
+        self._hooks = hooks
         self._clock = clock
         self._client = ZendeskClient(options, token, clock)
 
@@ -140,9 +140,7 @@ class ZendeskAdapter:
 
     def parse_webhook(self, body: bytes, headers: Mapping[str, str]) -> Delivery:
         """Verify Zendesk's signature over timestamp and raw body, then read the ticket's id."""
-        if self._webhook is None:
-            raise Forged("no webhook secret is configured for this desk")
-        return read_delivery(body, headers, self._webhook)
+        return read_delivery(body, headers, self._hooks)
 
     def write(self, ticket: Ticket, updates: Sequence[FieldUpdate]) -> Ticket:
         """Set what differs, fields first and tags second, each only if nobody came between.

@@ -69,6 +69,10 @@ class ZendeskDesk(BaseModel):
         default=None,
         description="Name of the webhook's signing secret; taken from intake.webhook.secret.",
     )
+    previous_webhook_secret: SecretName | None = Field(
+        default=None,
+        description="Name of the secret before; taken from intake.webhook.previous_secret.",
+    )
     export_calls_per_minute: Annotated[int, Field(ge=1)] = Field(
         default=10,
         description="Calls of the incremental export per minute. Zendesk grants 10 and answers 429 "

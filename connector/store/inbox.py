@@ -142,6 +142,13 @@ class Inbox:
             ).scalar()
         return None if found is None else Cursor(found)
 
+    def has_open(self, tenant: TenantId, count: int) -> bool:
+        """Tell whether a tenant has at least that many open rows."""
+        rows = select(inbox.c.id).where(inbox.c.tenant == tenant, inbox.c.state.in_(OPEN))
+        with self._database.read() as connection:
+            last = connection.execute(rows.limit(1).offset(count - 1)).scalar()
+        return last is not None
+
     def claim(
         self, limit: int, *, tenants: Sequence[TenantId], shaky: Collection[TenantId] = ()
     ) -> Sequence[Job]:

@@ -114,6 +114,24 @@ class TestSignatures:
         with zendesk.connect(options, world) as adapter, pytest.raises(Forged):
             adapter.parse_webhook(raw, signed_headers(raw, b"", clock.now()))
 
+    def test_the_secret_before_is_good_while_it_is_named(self, clock: HandClock) -> None:
+        options = zendesk.ZendeskDesk(
+            platform="zendesk",
+            url="https://acme.zendesk.com",
+            account="a@b.example",
+            token="secret:t",
+            webhook_secret="secret:new",
+            previous_webhook_secret="secret:old",
+        )
+        world = Surroundings(secret=Secret, clock=clock)
+        raw = b'{"ticket_id": 1}'
+        with zendesk.connect(options, world) as adapter:
+            for key in (b"new", b"old"):
+                headers = signed_headers(raw, key, clock.now())
+                assert adapter.parse_webhook(raw, headers).tickets == ("1",)
+            with pytest.raises(Forged):
+                adapter.parse_webhook(raw, signed_headers(raw, b"older", clock.now()))
+
     def test_the_public_test_secret_is_refused_when_connecting(
         self, sandboxed: SandboxPeople
     ) -> None:
