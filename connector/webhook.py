@@ -1,18 +1,18 @@
 """The intake that is fast: a signed hint to look at a ticket, durable before it is answered."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
 from types import MappingProxyType
+from typing import NamedTuple
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from connector.errors import Forged, StateUnusable, Unreadable
 from connector.metrics import Metrics
 from connector.model import Delivery, TenantId
 from connector.ports import Adapter, Clock
-from connector.store import Received, Store
+from connector.store import Arrived, Received, Store
 
 TOLERANCE = timedelta(seconds=300)
 """How far a signed time may be from ours: a caught call cannot be sent again later."""
@@ -26,6 +26,14 @@ COUNTED_ANEW = 1.0
 ACCEPTED, REFUSED, BUSY = 202, 401, 503
 
 _log = structlog.get_logger()
+
+
+class Call(NamedTuple):
+    """A webhook call as it came; header names are lower-case."""
+
+    tenant: str
+    body: bytes
+    headers: Mapping[str, str]
 
 
 class WebhookIntake:
@@ -49,45 +57,57 @@ class WebhookIntake:
         self._backlogs = backlogs
         self._counted: dict[TenantId, tuple[float, bool]] = {}
 
-    def take(self, name: str, body: bytes, headers: Mapping[str, str]) -> int:
-        """Give the HTTP status to answer: 202 only once the work is on disk.
+    def take(self, calls: Sequence[Call]) -> Sequence[int]:
+        """Give the HTTP status to answer each call: 202 only once the work is on disk.
 
-        An unknown tenant is answered as a wrong signature is, after the same work, so that nobody
-        can list tenants.
+        The work of all calls is one commit. An unknown tenant is answered as a wrong signature is,
+        after the same work, so that nobody can list tenants.
         """
-        tenant = TenantId(name)
-        try:
-            status = self._take(tenant, body, headers)
-        except (DBAPIError, StateUnusable) as error:
-            _log.error("webhook_not_stored", tenant=tenant, error=type(error).__name__)
-            status = BUSY
-        self._metrics.webhook(status)
-        return status
+        checked = [self._checked(call) for call in calls]
+        arrived = [each for each in checked if isinstance(each, Arrived)]
+        results = iter(self._store.inbox.take_in(arrived))
+        statuses = [
+            self._ending(each, next(results)) if isinstance(each, Arrived) else each
+            for each in checked
+        ]
+        for status in statuses:
+            self._metrics.webhook(status)
+        return statuses
 
-    def _take(self, tenant: TenantId, body: bytes, headers: Mapping[str, str]) -> int:
+    def _ending(self, arrived: Arrived, result: Received | StateUnusable) -> int:
+        if isinstance(result, StateUnusable):
+            _log.error("webhook_not_stored", tenant=arrived.tenant, error=type(result).__name__)
+            return BUSY
+        if result is Received.NEW and arrived.tickets:
+            self._metrics.received(arrived.tenant, "webhook", len(arrived.tickets))
+            self._wake()
+        return ACCEPTED
+
+    def _checked(self, call: Call) -> Arrived | int:
+        tenant = TenantId(call.tenant)
         adapter = self._adapters.get(tenant)
         try:
             if adapter is None:
-                self._refuse(body)
+                self._refuse(call.body)
                 return REFUSED
-            delivery = self._verified(adapter, body, headers)
+            arrived = self._read(tenant, adapter, call)
+            return BUSY if self._is_full(tenant) else arrived
         except Forged as error:
             _log.warning("webhook_refused", tenant=tenant if adapter else "", error=error.detail)
             return REFUSED
+        except StateUnusable as error:
+            _log.error("webhook_not_stored", tenant=tenant, error=type(error).__name__)
+            return BUSY
+
+    def _read(self, tenant: TenantId, adapter: Adapter, call: Call) -> Arrived:
+        try:
+            delivery = self._verified(adapter, call.body, call.headers)
         except Unreadable as error:
-            if self._is_full(tenant):
-                return BUSY
             _log.warning("webhook_held", tenant=tenant, error=error.detail)
             # Nothing in it could be read, not even an id: the same bytes are the same delivery.
-            self._store.inbox.hold(tenant, error.detail, delivery=sha256(body).hexdigest())
-            return ACCEPTED
-        if self._is_full(tenant):
-            return BUSY
-        received = self._store.inbox.receive(tenant, delivery.tickets, delivery=_kept(delivery.id))
-        if received is Received.NEW:
-            self._metrics.received(tenant, "webhook", len(delivery.tickets))
-            self._wake()
-        return ACCEPTED
+            name = sha256(call.body).hexdigest()
+            return Arrived(tenant=tenant, delivery=name, unreadable=error.detail)
+        return Arrived(tenant=tenant, delivery=_kept(delivery.id), tickets=delivery.tickets)
 
     def _refuse(self, body: bytes) -> None:
         """Have an unsigned call refused by the first desk, for the work that this takes."""

@@ -20,10 +20,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from connector.errors import StateUnusable
 from connector.model import Cursor, TenantId, TicketId, TicketRef
 from connector.ports import Clock
 from connector.store.engine import Database
-from connector.store.group import GroupCommit
+from connector.store.group import Work, commit
 from connector.store.schema import State, cursors, deliveries, inbox
 
 OPEN = (State.READY, State.LEASED)
@@ -64,6 +65,16 @@ class Received(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """A verified delivery; `unreadable` says why it names no ticket and is to be held."""
+
+    tenant: TenantId
+    delivery: str
+    tickets: Collection[TicketId] = ()
+    unreadable: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A claimed row: one ticket to look at; `marks` counts the events that it stood for then."""
 
@@ -81,39 +92,31 @@ class Inbox:
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
-        self._group = GroupCommit(database)
         self._clock = clock
+
+    def take_in(self, deliveries: Sequence[Arrived]) -> Sequence[Received | StateUnusable]:
+        """Take webhook deliveries in with one commit; an error is the result of its own delivery.
+
+        A delivery id that was seen before changes nothing.
+        """
+        now = self._now()
+        return commit(self._database, [_taking(each, now) for each in deliveries])
 
     def receive(
         self, tenant: TenantId, tickets: Collection[TicketId], *, delivery: str
     ) -> Received:
-        """Take a webhook delivery in; a delivery id that was seen before changes nothing.
-
-        Deliveries that come at the same time share one commit.
-        """
-        now = self._now()
-
-        def take(connection: Connection) -> Received:
-            if not _is_first(connection, tenant, delivery, now):
-                return Received.REPLAY
-            for ticket in dict.fromkeys(tickets):
-                _mark(connection, TicketRef(id=ticket, version=""), tenant, "webhook", now)
-            return Received.NEW
-
-        return self._group.run(take)
+        """Take one delivery in; raises `StateUnusable`."""
+        return self._take_one(Arrived(tenant=tenant, tickets=tickets, delivery=delivery))
 
     def hold(self, tenant: TenantId, detail: str, *, delivery: str) -> Received:
         """Keep a delivery that was signed but could not be read, for a person to look at."""
-        now = self._now()
+        return self._take_one(Arrived(tenant=tenant, delivery=delivery, unreadable=detail))
 
-        def keep(connection: Connection) -> Received:
-            if not _is_first(connection, tenant, delivery, now):
-                return Received.REPLAY
-            values = _row(tenant, TicketId(""), State.HELD, "webhook", now)
-            connection.execute(insert(inbox).values(**values, detail=detail, finished_at=now))
-            return Received.NEW
-
-        return self._group.run(keep)
+    def _take_one(self, arrived: Arrived) -> Received:
+        [result] = self.take_in([arrived])
+        if isinstance(result, StateUnusable):
+            raise result
+        return result
 
     def receive_page(self, tenant: TenantId, refs: Sequence[TicketRef], cursor: Cursor) -> int:
         """Take a page of changes in with the cursor that covers it; give how many were new.
@@ -226,6 +229,21 @@ class Inbox:
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
+
+
+def _taking(arrived: Arrived, now: float) -> Work[Received]:
+    def take(connection: Connection) -> Received:
+        if not _is_first(connection, arrived.tenant, arrived.delivery, now):
+            return Received.REPLAY
+        for ticket in dict.fromkeys(arrived.tickets):
+            _mark(connection, TicketRef(id=ticket, version=""), arrived.tenant, "webhook", now)
+        if arrived.unreadable:
+            values = _row(arrived.tenant, TicketId(""), State.HELD, "webhook", now)
+            held = insert(inbox).values(**values, detail=arrived.unreadable, finished_at=now)
+            connection.execute(held)
+        return Received.NEW
+
+    return take
 
 
 def _first_with_work(

@@ -1,15 +1,17 @@
 """The HTTP routes, with hard limits on what a stranger may send."""
 
 from collections.abc import Callable
+from functools import cache
 
-from anyio import CapacityLimiter, fail_after, to_thread
+from anyio import fail_after, to_thread
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from connector.metrics import CONTENT_TYPE
-from connector.webhook import ACCEPTED, BUSY, WebhookIntake
+from connector.web.together import Together
+from connector.webhook import ACCEPTED, BUSY, Call, WebhookIntake
 
 MOST_BYTES = 1 << 20
 """A webhook's body: every platform stays far below, and nobody can fill our memory."""
@@ -19,9 +21,6 @@ BODY_SECONDS = 5.0
 
 RETRY_AFTER = "30"
 """Seconds. Platforms that give up at a minute or more still come back."""
-
-HOOKS = 64
-"""Webhook calls that wait for the disk at the same time, on threads that nothing else needs."""
 
 _WORDS = {ACCEPTED: "accepted", BUSY: "busy, try again later"}
 
@@ -35,7 +34,7 @@ def create(
 
     `counts` gives the metrics' text; `unready` names what is still missing, or is empty.
     """
-    hooks = CapacityLimiter(HOOKS)
+    together = Together(intake)
 
     async def hook(request: Request) -> Response:
         if request.headers.get("content-encoding"):
@@ -49,7 +48,7 @@ def create(
             return _answer(413, "the body is larger than 1 MiB")
         headers = {name.lower(): value for name, value in request.headers.items()}
         tenant = request.path_params["tenant"]
-        status = await to_thread.run_sync(intake.take, tenant, body, headers, limiter=hooks)
+        status = await together.take(Call(tenant, body, headers))
         return _answer(status, _WORDS.get(status, "refused"))
 
     async def alive(_: Request) -> Response:
@@ -82,6 +81,7 @@ async def _body(request: Request, limit: int) -> bytes | None:
     return bytes(body)
 
 
+@cache
 def _answer(status: int, word: str) -> Response:
     headers = {"Retry-After": RETRY_AFTER} if status == BUSY else None
     return JSONResponse({"status": word}, status_code=status, headers=headers)

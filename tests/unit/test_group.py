@@ -1,43 +1,31 @@
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import pytest
 from sqlalchemy import Connection, func, insert, select
-from sqlalchemy.exc import IntegrityError
 
 from connector.errors import StateUnusable
 from connector.store.engine import Database
-from connector.store.group import GroupCommit
+from connector.store.group import commit
 from connector.store.schema import histories
 
 
 class Counted(Database):
-    """A database that counts its commits and can be held still."""
+    """A database that counts its transactions."""
 
-    def __init__(self, directory) -> None:
-        self.commits = 0
-        self.gate = threading.Event()
-        self.gate.set()
-        super().__init__(directory)
+    count = 0
 
     def write(self) -> AbstractContextManager[Connection]:
-        self.gate.wait(10)
-        self.commits += 1
+        self.count += 1
         return super().write()
 
 
 @pytest.fixture
 def database(tmp_path) -> Iterator[Counted]:
     opened = Counted(tmp_path)
-    opened.commits = 0
+    opened.count = 0
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def group(database) -> GroupCommit:
-    return GroupCommit(database)
 
 
 def a_row(name: str) -> Callable[[Connection], str]:
@@ -53,55 +41,39 @@ def rows(database: Database) -> int:
         return connection.execute(select(func.count()).select_from(histories)).scalar_one()
 
 
-def at_once(group: GroupCommit, database: Counted, works: list) -> list[object]:
-    """Run works that all wait before the first may commit; give results and errors in order."""
-    database.gate.clear()
-    ends: list[object] = [None] * len(works)
-
-    def call(place: int) -> None:
-        try:
-            ends[place] = group.run(works[place])
-        except (IntegrityError, StateUnusable, KeyError) as error:
-            ends[place] = error
-
-    threads = [threading.Thread(target=call, args=(place,)) for place in range(len(works))]
-    pause = threading.Event()
-    for started, thread in enumerate(threads):
-        thread.start()
-        while not group._is_led or len(group._waiting) < started:  # the first one leads
-            pause.wait(0.001)
-    database.gate.set()
-    for thread in threads:
-        thread.join(10)
-    return ends
+def test_many_works_are_one_transaction(database) -> None:
+    names = tuple(f"t{n}" for n in range(20))
+    assert commit(database, [a_row(name) for name in names]) == names
+    assert (rows(database), database.count) == (20, 1)
 
 
-def test_who_waits_for_the_disk_shares_the_next_commit(group, database) -> None:
-    names = [f"t{n}" for n in range(20)]
-    assert at_once(group, database, [a_row(name) for name in names]) == names
-    assert rows(database) == 20
-    assert database.commits == 2
+def test_no_work_is_no_transaction(database) -> None:
+    assert (commit(database, []), database.count) == ((), 0)
 
 
-def test_a_failure_reaches_its_caller_and_nobody_else(group, database) -> None:
-    group.run(a_row("taken"))
-    ends = at_once(group, database, [a_row("a"), a_row("b"), a_row("taken"), a_row("c")])
-    assert [end for end in ends if isinstance(end, str)] == ["a", "b", "c"]
-    assert isinstance(ends[2], StateUnusable | IntegrityError)
-    assert rows(database) == 4
+def test_a_failure_is_the_result_of_its_own_work_alone(database) -> None:
+    commit(database, [a_row("taken")])
+    ends = commit(database, [a_row("a"), a_row("taken"), a_row("b")])
+    assert (ends[0], ends[2], rows(database)) == ("a", "b", 3)
+    assert isinstance(ends[1], StateUnusable)
 
 
-def test_a_defect_in_one_work_leaves_the_others_theirs(group, database) -> None:
-    def defect(_: Connection) -> None:
-        raise KeyError("a defect")
-
-    ends = at_once(group, database, [a_row("first"), defect])
-    assert ends[0] == "first"
-    assert isinstance(ends[1], KeyError)
-    assert group.run(a_row("later")) == "later"
+def test_a_value_that_no_column_takes_fails_alone(database) -> None:
+    ends = commit(database, [a_row("a"), a_row("\ud800"), a_row("b")])
+    assert (ends[0], ends[2], rows(database)) == ("a", "b", 2)
+    assert isinstance(ends[1], StateUnusable)
 
 
-def test_a_closed_store_is_told_to_every_caller(group, database) -> None:
+def test_a_defect_is_raised_and_nothing_is_kept(database) -> None:
+    def defect(_: Connection) -> str:
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        commit(database, [a_row("a"), defect])
+    assert rows(database) == 0
+
+
+def test_a_closed_store_is_told_to_every_caller(database) -> None:
     database.close()
-    ends = at_once(group, database, [a_row("a"), a_row("b"), a_row("c")])
+    ends = commit(database, [a_row("a"), a_row("b")])
     assert all(isinstance(end, StateUnusable) for end in ends)

@@ -1,6 +1,6 @@
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 import pytest
 import requests
@@ -9,6 +9,7 @@ from connector.errors import ConfigError
 from connector.metrics import Metrics
 from connector.web import api
 from connector.web.server import WebServer
+from connector.webhook import Call
 
 
 class Intake:
@@ -16,11 +17,13 @@ class Intake:
 
     def __init__(self) -> None:
         self.status = 202
-        self.taken: list[tuple[str, bytes, Mapping[str, str]]] = []
+        self.taken: list[Call] = []
 
-    def take(self, tenant: str, body: bytes, headers: Mapping[str, str]) -> int:
-        self.taken.append((tenant, body, headers))
-        return self.status
+    def take(self, calls: Sequence[Call]) -> Sequence[int]:
+        self.taken.extend(calls)
+        if self.status == 0:
+            raise RuntimeError
+        return [self.status for _ in calls]
 
 
 @pytest.fixture
@@ -61,6 +64,12 @@ def test_busy_names_a_time(server, intake) -> None:
     intake.status = 503
     answer = requests.post(f"{server}/hooks/acme", b"{}", timeout=10)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+
+
+def test_after_a_defect_the_next_call_is_answered(server, intake) -> None:
+    for status, answered in ((0, 500), (202, 202), (0, 500), (202, 202)):
+        intake.status = status
+        assert requests.post(f"{server}/hooks/acme", b"{}", timeout=10).status_code == answered
 
 
 def test_a_body_over_the_limit_is_refused_and_not_taken(server, intake) -> None:
