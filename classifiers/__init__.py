@@ -1,8 +1,11 @@
 """Texts in, predictions out: the encoder, its heads, and the bundles that hold them."""
 
 import os
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from connector.ports import Engine, ModelKind
+from connector.errors import TrainingUnavailable
+from connector.ports import Engine, ModelKind, TrainingOrder
 
 # Before anything imports onnxruntime: it would write a device id and usage events into the user's
 # cache folder, and knows an address to send them to. Nothing of ours may.
@@ -22,5 +25,16 @@ def _verify(folder: str | None) -> str:
     return verify(folder)
 
 
-kind = ModelKind(name="bundle", load=_load, verify=_verify)
+def _train(
+    order: TrainingOrder, clean: Callable[[str, str], str], say: Callable[[str], None]
+) -> Mapping[str, Any]:
+    try:
+        # Here and not above: only this needs the extra `train`.
+        from classifiers.training.recipe import train  # noqa: PLC0415 - see above
+    except ImportError as error:
+        raise TrainingUnavailable(f"{error.name} is not installed") from error
+    return train(order, clean, say)
+
+
+kind = ModelKind(name="bundle", load=_load, verify=_verify, train=_train)
 """The entry in the group `triaged.classifiers`."""

@@ -105,6 +105,18 @@ class BadBundle(TriagedError):
     """
 
 
+class BadHistory(TriagedError):
+    """The history cannot be learnt from; nothing was written. Mend the named file, row or option,
+    and start again: what was finished is kept.
+    """
+
+
+class TrainingUnavailable(TriagedError):
+    """Learning needs libraries that serving does without. Install them with
+    `pip install 'triaged[train]'`.
+    """
+
+
 class StateInUse(TriagedError):
     """Another triaged process owns this state directory. Stop it first, or give this one a
     directory of its own with `state:` in triaged.yaml.

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Protocol, Self, runtime_checkable
 
 from pydantic import AfterValidator
@@ -169,13 +170,41 @@ class Platform:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingOrder:
+    """What to learn from, and what to make of it.
+
+    `text` names the columns of the text as first filed (of several, the first is the subject),
+    `labels` the column per aspect, `time` that of the filing. Nothing new is begun that would not
+    end within `minutes`. Classes of fewer than `floor` tickets are dropped.
+    """
+
+    history: Path
+    output: Path
+    text: tuple[str, ...]
+    labels: Mapping[Aspect, str]
+    time: str | None = None
+    minutes: float | None = None
+    seed: int = 20
+    floor: int = 10
+
+
+Train = Callable[
+    [TrainingOrder, Callable[[str, str], str], Callable[[str], None]], Mapping[str, Any]
+]
+"""An order, what cleans (subject, text) as serving does, and what to tell of progress; gives the
+measured quality."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelKind:
     """A model package's entry in the group `triaged.classifiers`.
 
     `load` opens a bundle folder (`None`: the shipped one) for a number of threads and raises
-    `BadBundle`. `verify` checks a bundle without loading it and gives its `name@version`.
+    `BadBundle`. `verify` checks a bundle without loading it and gives its `name@version`. `train`
+    makes a bundle from a history, and raises `BadHistory` or `TrainingUnavailable`.
     """
 
     name: str
     load: Callable[[str | None, int], Engine]
     verify: Callable[[str | None], str]
+    train: Train | None = None

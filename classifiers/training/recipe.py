@@ -1,0 +1,229 @@
+"""The recipe: a history in, a sealed and measured bundle out, finished pieces kept on the way."""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from classifiers.assembly import encoders
+from classifiers.build.scores import DIGITS, best, macro_f1, majority
+from classifiers.bundle import SHIPPED, Bundle, open_bundle
+from classifiers.engine import BundleEngine
+from classifiers.training.budget import Budget
+from classifiers.training.choose import Question, Say, Tried, choose
+from classifiers.training.dedupe import clusters, last_of_each
+from classifiers.training.history import Columns, Row, read_history
+from classifiers.training.kept import Kept, Numbers
+from classifiers.training.measure import fingerprint, measured, spoken
+from classifiers.training.rungs import RUNGS, Learnt, Lesson, LinearRung, Rung
+from classifiers.training.split import Places, dropped, folds, split
+from classifiers.training.states import read_states
+from classifiers.training.write import Draft, write
+from connector.errors import BadHistory
+from connector.model import Aspect
+from connector.ports import TrainingOrder
+
+FEWEST_TEST = 20
+"""Rows kept aside without which nothing could be said about the quality."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """The rows after cleaning and without copies, and how they are split."""
+
+    rows: Sequence[Row]
+    groups: Places
+    learn: Places
+    test: Places
+    digest: str
+    left_out: int
+    """Copies, and test rows whose cluster is learnt from."""
+
+    def labelled(self, places: Places, aspect: Aspect, labels: Sequence[str]) -> Places:
+        """Keep the rows that have one of these labels."""
+        wanted = set(labels)
+        kept = [place for place in places if self.rows[place].labels.get(aspect) in wanted]
+        return np.array(kept, np.intp)
+
+
+def train(order: TrainingOrder, clean: Callable[[str, str], str], say: Say) -> Mapping[str, Any]:
+    """Make a bundle from a history, and give what was measured on the rows kept aside.
+
+    What was finished lies beside the output until the bundle is whole: after a kill the same
+    order goes on from there. An output that exists is never touched.
+    """
+    if order.output.exists():
+        raise BadHistory(f"{order.output} exists and is never overwritten; name another --output")
+    budget = Budget.of(order.minutes)
+    material = read_material(order, clean, say)
+    work = work_folder(order.output)
+    kept = Kept(work / "kept")
+    base = open_bundle(SHIPPED)
+    states = _states(base, material, kept, budget, say)
+    draft = Draft(base=base)
+    for aspect in order.labels:
+        _learn(order, aspect, material, states, (draft, kept, budget, say))
+    say("measuring on the rows kept aside")
+    engine = BundleEngine(write(work / "candidate", draft, order.output.name), 1)
+    for aspect, found in draft.found.items():
+        _measure(order, aspect, material, engine, found)
+    draft.data = {
+        "name": "own history",
+        "rows": len(material.rows),
+        "licence": "the desk's own",
+        "sha256": material.digest,
+    }
+    say("sealing the bundle")
+    shutil.rmtree(work / "candidate")
+    write(work / "whole", draft, order.output.name, engine)
+    (work / "whole").rename(order.output)
+    shutil.rmtree(work)
+    return {
+        "output": str(order.output),
+        "rows": len(material.rows),
+        "left_out": material.left_out,
+        "found_finished": kept.found,
+        "seconds": round(budget.spent, 1),
+        "aspects": draft.found,
+    }
+
+
+def read_material(order: TrainingOrder, clean: Callable[[str, str], str], say: Say) -> Material:
+    """Read, clean, take copies out, cluster and split a history."""
+    say("reading and cleaning the history")
+    columns = Columns(text=order.text, labels=order.labels, time=order.time)
+    every = read_history(order.history, columns, clean)
+    rows = [every[place] for place in last_of_each([row.text for row in every])]
+    say(f"looking for near-duplicates among {len(rows)} tickets")
+    groups = clusters([row.text for row in rows], order.seed)
+    learn, test = split(rows, groups, order.seed)
+    return Material(
+        rows=rows,
+        groups=groups,
+        learn=learn,
+        test=test,
+        digest=fingerprint(rows),
+        left_out=len(every) - len(learn) - len(test),
+    )
+
+
+def _states(
+    base: Bundle, material: Material, kept: Kept, budget: Budget, say: Say
+) -> Numbers | None:
+    encoder = encoders(base, _threads())[base.manifest.main]
+    texts = [material.rows[place].text for place in material.learn]
+    return read_states(encoder, texts, kept, budget, say)
+
+
+def _threads() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _learn(
+    order: TrainingOrder,
+    aspect: Aspect,
+    material: Material,
+    states: Numbers | None,
+    tools: tuple[Draft, Kept, Budget, Say],
+) -> None:
+    draft, kept, budget, say = tools
+    learnable = [material.rows[place] for place in material.learn]
+    lost = dropped(learnable, aspect, order.floor)
+    counts = Counter(row.labels[aspect] for row in learnable if aspect in row.labels)
+    labels = tuple(sorted(set(counts) - set(lost)))
+    for label, count in lost.items():
+        say(f"{aspect}: {label!r} is left out, it has {count} of {order.floor} tickets")
+    places = material.labelled(material.learn, aspect, labels)
+    test = material.labelled(material.test, aspect, labels)
+    if len(labels) < 2 or len(test) < FEWEST_TEST:  # noqa: PLR2004 - one leaves no choice
+        raise BadHistory(
+            f"{aspect}: {len(labels)} classes have {order.floor} tickets, {len(test)} tickets are"
+            f" left to test on; two and {FEWEST_TEST} are needed: give more history or a lower"
+            " --floor"
+        )
+    chosen = draft.states(aspect)
+    question = _question(order, aspect, labels, material, (places, states, chosen))
+    rungs = [rung for rung in RUNGS if states is not None or not rung.needs_states]
+    choice, tried = choose(
+        question, rungs, kept, lambda step: say(f"{aspect}: {step}"), budget.late
+    )
+    say(f"{aspect}: learning {choice.name} on all rows")
+    learnt = [_fitted(rung, question) for rung in choice.rungs]
+    languages = spoken([material.rows[place].text for place in places])
+    draft.add(aspect, question, choice, learnt, languages)
+    draft.found[aspect] |= {
+        "dropped": lost,
+        "chosen": {
+            "rungs": choice.name,
+            "folds": {name: _score(one) for name, one in tried.items()},
+        },
+        "majority_label": counts.most_common(1)[0][0],
+    }
+
+
+def _score(one: Tried) -> dict[str, float]:
+    return {"macro_f1": round(one.mean, 4), "standard_error": round(one.error, 4)}
+
+
+def _question(
+    order: TrainingOrder,
+    aspect: Aspect,
+    labels: tuple[str, ...],
+    material: Material,
+    read: tuple[Places, Numbers | None, tuple[int, ...]],
+) -> Question:
+    places, states, chosen = read
+    lines = np.searchsorted(material.learn, places)
+    features = np.zeros((0, 0), np.float32)
+    if states is not None:
+        features = states[lines][:, list(chosen)].reshape(len(places), -1)
+    number = {label: place for place, label in enumerate(labels)}
+    gold = [number[material.rows[place].labels[aspect]] for place in places]
+    return Question(
+        name=f"{aspect} {material.digest} {order.seed} {order.floor} {order.time}",
+        labels=labels,
+        lesson=Lesson(texts=[material.rows[place].text for place in places], states=features),
+        gold=np.array(gold, np.intp),
+        folds=folds(material.groups[places], order.seed),
+        seed=order.seed,
+    )
+
+
+def _fitted(rung: Rung, question: Question) -> Learnt:
+    return rung.learn(question.lesson, question.gold, len(question.labels), question.seed)
+
+
+def _measure(
+    order: TrainingOrder,
+    aspect: Aspect,
+    material: Material,
+    engine: BundleEngine,
+    found: dict[str, Any],
+) -> None:
+    """Measure through the code that serves, beside always saying the same and the linear rung."""
+    labels = tuple(engine.labels(aspect))
+    test = material.labelled(material.test, aspect, labels)
+    learn = material.labelled(material.learn, aspect, labels)
+    texts = [material.rows[place].text for place in test]
+    gold = [material.rows[place].labels[aspect] for place in test]
+    told = measured(engine, aspect, labels, (texts, gold), order.seed)
+    number = {label: place for place, label in enumerate(labels)}
+    lesson = Lesson(
+        texts=[material.rows[place].text for place in learn], states=np.zeros((0, 0), np.float32)
+    )
+    known = np.array([number[material.rows[place].labels[aspect]] for place in learn], np.intp)
+    plain = LinearRung().learn(lesson, known, len(labels), order.seed)
+    asked = Lesson(texts=texts, states=lesson.states)
+    told["linear"] = round(macro_f1(gold, best(plain.logits(asked), labels), labels), DIGITS)
+    told["majority"] = majority(gold, found.pop("majority_label"), labels)
+    found["test"] = told
+
+
+def work_folder(output: Path) -> Path:
+    """Tell where an unfinished training keeps its pieces."""
+    return output.with_name(f".{output.name}.work")

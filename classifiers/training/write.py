@@ -1,0 +1,160 @@
+"""A trained bundle's folder: what was learnt over what the shipped bundle already knows."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from classifiers.build.tickets import own_tickets
+from classifiers.build.train import LEAST
+from classifiers.build.write import packed, write_bundle
+from classifiers.bundle import Bundle, open_bundle
+from classifiers.engine import BundleEngine
+from classifiers.manifest import LinearMember
+from classifiers.training.calibrate import calibrated, least_energy
+from classifiers.training.choose import Question, Tried
+from classifiers.training.kept import Numbers
+from classifiers.training.rungs import Learnt, Rung
+from connector.model import Aspect
+
+GOLDEN, CARD = "golden.json", "README.md"
+GOLDEN_TICKETS = 12
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """A bundle in the making; aspects that were not learnt stay as the shipped bundle has them."""
+
+    base: Bundle
+    aspects: dict[Aspect, dict[str, Any]] = field(default_factory=dict)
+    arrays: dict[str, Numbers] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    found: dict[Aspect, dict[str, Any]] = field(default_factory=dict)
+    data: dict[str, Any] | None = None
+
+    def states(self, aspect: Aspect) -> tuple[int, ...]:
+        """Tell which pooled states a head looks at: mood is told by all layers, topic by one."""
+        part = self.base.manifest.encoders[self.base.manifest.main]
+        return (part.vector,) if aspect is Aspect.CATEGORY else tuple(range(part.states))
+
+    def add(
+        self,
+        aspect: Aspect,
+        question: Question,
+        choice: Tried,
+        learnt: Sequence[Learnt],
+        languages: tuple[str, ...],
+    ) -> None:
+        """Take an aspect's members in, calibrated on their held-out answers."""
+        shares = choice.probabilities
+        told, _ = calibrated(shares, question.gold, question.folds)
+        members = []
+        for place, (rung, model) in enumerate(zip(choice.rungs, learnt, strict=True)):
+            name = f"{aspect}.{place}"
+            self.arrays |= {f"{name}.{part}": array for part, array in model.arrays.items()}
+            described = self._member(aspect, rung) | {"temperature": choice.temperatures[place]}
+            if model.vocabulary is not None:
+                described["vocabulary"] = f"{aspect}-{place}-vocabulary.json"
+                self.files[described["vocabulary"]] = model.vocabulary
+            members.append(described)
+        self.aspects[aspect] = {
+            "labels": question.labels,
+            "members": members,
+            "shares": [1 / len(members)] * len(members),
+            "calibration": told,
+            "abstain_below": LEAST,
+            "scope": {
+                "kind": "energy",
+                "member": len(members) - 1,
+                "threshold": least_energy(choice.logits[-1]),
+            },
+            "languages": languages,
+        }
+        self.found[aspect] = {}
+
+    def _member(self, aspect: Aspect, rung: Rung) -> dict[str, Any]:
+        if not rung.needs_states:
+            return {"kind": rung.name}
+        states = self.states(aspect)
+        return {"kind": rung.name, "encoder": self.base.manifest.main, "states": states}
+
+
+def write(folder: Path, draft: Draft, name: str, engine: BundleEngine | None = None) -> Bundle:
+    """Write, seal and verify; with an engine also the golden tickets that it answers."""
+    base = draft.base.manifest
+    described = base.model_dump(mode="json", exclude={"format", "seal", "files", "golden"})
+    kept = {aspect: part for aspect, part in base.aspects.items() if aspect not in draft.aspects}
+    arrays = {
+        key: array
+        for key, array in draft.base.arrays().items()
+        if key.split(".")[0] not in draft.aspects
+    }
+    today = datetime.now(UTC).date()
+    described |= {
+        "name": re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")[:64] or "trained",
+        "version": f"{today:%Y.%m.%d}",
+        "created": today.isoformat(),
+        "aspects": {aspect: part.model_dump(mode="json") for aspect, part in kept.items()}
+        | draft.aspects,
+        "metrics": {**described["metrics"], **draft.found},
+        "data": [*described["data"], *filter(None, [draft.data])],
+    }
+    files = _shared(draft.base) | draft.files
+    files[base.arrays] = packed(
+        {key: np.asarray(one) for key, one in (arrays | draft.arrays).items()}
+    )
+    if engine is not None:
+        files[GOLDEN] = golden(engine)
+        files[CARD] = card(described).encode()
+        described["golden"] = GOLDEN
+    write_bundle(folder, files=files, described=described)
+    return open_bundle(folder)
+
+
+def _shared(base: Bundle) -> dict[str, bytes]:
+    """Give the files of the shipped bundle that every bundle made from it needs."""
+    parts = base.manifest.encoders.values()
+    names = {name for part in parts for name in (part.model, part.tokenizer)}
+    members = (member for part in base.manifest.aspects.values() for member in part.members)
+    names |= {member.vocabulary for member in members if isinstance(member, LinearMember)}
+    return {name: base.files[name] for name in sorted(names)}
+
+
+def golden(engine: BundleEngine) -> bytes:
+    """Ask about synthetic tickets, spread over our own; no text of the desk leaves it."""
+    own = own_tickets()
+    texts = [one.text for one in own[:: max(1, len(own) // GOLDEN_TICKETS)]][:GOLDEN_TICKETS]
+    tickets = [
+        {
+            "text": text,
+            "answers": {
+                one.aspect: {"label": one.label, "confidence": round(one.confidence, 4)}
+                for one in reading.predictions
+            },
+        }
+        for text, reading in zip(texts, engine.classifier({}).predict(texts), strict=True)
+    ]
+    return json.dumps({"tickets": tickets}, ensure_ascii=False, indent=1).encode()
+
+
+def card(described: dict[str, Any]) -> str:
+    """Render what was measured for people."""
+    lines = [
+        f"# {described['name']} {described['version']}",
+        "",
+        "Learnt from a desk's own history by `triaged train`, measured on tickets kept aside.",
+        "",
+        "| aspect | macro-F1 | linear | majority | tickets | ECE |",
+        "|---|---|---|---|---|---|",
+    ]
+    for aspect, found in described["metrics"].items():
+        test = found.get("test", {}) if isinstance(found, dict) else {}
+        if "ece" in test:
+            figures = (test.get(key, "") for key in ("macro_f1", "linear", "majority", "n", "ece"))
+            lines.append(f"| {aspect} | " + " | ".join(map(str, figures)) + " |")
+    return "\n".join(lines) + "\n"
