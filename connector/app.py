@@ -270,6 +270,7 @@ class Daemon:
 
     def _keep_house(self) -> None:
         self._store.inbox.forget_deliveries()
+        self._store.inbox.forget_finished()
         for tenant in self._roster.connected():
             desk = self._roster.desk(tenant)
             if desk is None or self._stopping.is_set():

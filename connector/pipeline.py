@@ -55,7 +55,7 @@ def triage(desk: Desk, store: Store, jobs: Sequence[Job]) -> Iterator[Ending]:
     jobs not yet yielded.
     """
     tickets = _fetch(desk, [job.ticket for job in jobs])
-    known, planned = _decided(desk, store, tuple(tickets.values()))
+    known, planned = _decided(desk, store, jobs, tuple(tickets.values()))
     for job in jobs:
         ticket = tickets.get(job.ticket)
         if ticket is None:
@@ -86,7 +86,9 @@ def _fetch(desk: Desk, ids: Sequence[TicketId]) -> dict[TicketId, Ticket]:
     }
 
 
-def _decided(desk: Desk, store: Store, tickets: Sequence[Ticket]) -> tuple[_Entries, _Entries]:
+def _decided(
+    desk: Desk, store: Store, jobs: Sequence[Job], tickets: Sequence[Ticket]
+) -> tuple[_Entries, _Entries]:
     """Give what was decided earlier for the tickets' present wording, and what is decided now."""
     known = {
         ticket.id: entry
@@ -100,7 +102,10 @@ def _decided(desk: Desk, store: Store, tickets: Sequence[Ticket]) -> tuple[_Entr
     _note(desk, store, tickets, readings)
     suggest = _suggester(desk, store)
     planned = [_plan(desk, store, ticket, readings[ticket.id], suggest) for ticket in fresh]
-    store.ledger.plan(desk.tenant, planned)
+    written = {entry.ticket for entry in planned} | {
+        entry.ticket for entry in known.values() if entry.outcome not in SETTLED
+    }
+    store.ledger.plan(desk.tenant, planned, [job for job in jobs if job.ticket in written])
     return known, {entry.ticket: entry for entry in planned}
 
 

@@ -14,6 +14,8 @@ from connector import config, registry
 from connector.cli import options
 from connector.store import TenantOverview, look
 
+OPEN_STATES = ("ready", "retry", "leased", "planned")
+
 
 @click.command("status")
 @options.configuration
@@ -43,7 +45,7 @@ def _table(overviews: Sequence[TenantOverview]) -> Table:
     table.add_column("last poll")
     table.add_column("last ticket")
     for one in overviews:
-        is_open = one.states.get("ready", 0) + one.states.get("leased", 0)
+        is_open = sum(one.states.get(state, 0) for state in OPEN_STATES)
         table.add_row(
             one.tenant,
             str(is_open),

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from connector.errors import StateInUse, StateUnusable
-from connector.store import schema
+from connector.store import migrations, schema
 
 FILE = "triaged.db"
 LOCK = "triaged.lock"
@@ -43,14 +43,10 @@ class Database:
     def _prepare(self, directory: Path) -> None:
         try:
             with self.write() as connection:
-                schema.metadata.create_all(connection)
-                version = connection.execute(select(schema.schema_version.c.version)).scalar()
-                if version is None:
-                    values = {"version": schema.VERSION}
-                    connection.execute(insert(schema.schema_version).values(values))
+                version = migrations.bring_up(connection)
         except OSError as error:
             raise StateUnusable(f"{self._file}: {error.strerror}") from error
-        if version not in {None, schema.VERSION}:
+        if version != schema.VERSION:
             raise StateUnusable(
                 f"{directory / FILE} has schema version {version}, this triaged knows"
                 f" {schema.VERSION}"

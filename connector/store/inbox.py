@@ -15,6 +15,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.sqlite import Insert
@@ -23,11 +24,20 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from connector.errors import StateUnusable
 from connector.model import Cursor, TenantId, TicketId, TicketRef
 from connector.ports import Clock
+from connector.store import books
 from connector.store.engine import Database
 from connector.store.group import Work, commit
-from connector.store.schema import State, cursors, deliveries, inbox
+from connector.store.schema import OPEN, State, cursors, deliveries, inbox
 
-OPEN = (State.READY, State.LEASED)
+IS_OPEN = text(OPEN)
+
+IN_HAND = (State.LEASED, State.PLANNED)
+
+MOST_CRASHES = 2
+"""Deaths of the process with a ticket in hand after which a person must look at it."""
+
+KEPT = 90 * 86400.0
+"""Seconds for which a finished row is kept; the ledger keeps what was decided."""
 
 CLOCK_STEP = 3600.0
 """Seconds ahead of us beyond which a due time can only come from a clock that was set back."""
@@ -85,6 +95,7 @@ class Job:
     marks: int
     attempts: int
     received_at: float
+    fence: int
 
 
 class Inbox:
@@ -126,6 +137,7 @@ class Inbox:
         now = self._now()
         with self._database.write() as connection:
             new = [ref for ref in refs if not _is_known(connection, tenant, ref)]
+            books.receive(connection, tenant, len(new))
             for ref in new:
                 _mark(connection, ref, tenant, "poll", now)
             position = upsert(cursors).values(tenant=tenant, cursor=cursor, moved_at=now)
@@ -147,7 +159,7 @@ class Inbox:
 
     def has_open(self, tenant: TenantId, count: int) -> bool:
         """Tell whether a tenant has at least that many open rows."""
-        rows = select(inbox.c.id).where(inbox.c.tenant == tenant, inbox.c.state.in_(OPEN))
+        rows = select(inbox.c.id).where(inbox.c.tenant == tenant, IS_OPEN)
         with self._database.read() as connection:
             last = connection.execute(rows.limit(1).offset(count - 1)).scalar()
         return last is not None
@@ -159,11 +171,12 @@ class Inbox:
 
         `tenants` are those that nobody works on just now. A leased row of theirs was left behind
         by a crash or a full disk, and is due again. Of a tenant that is `shaky` only one row is
-        leased, so that a ticket that its desk chokes on does not fail others with it.
+        leased, so that a ticket that its desk chokes on does not fail others with it; and a row
+        during whose work the process died comes alone, when nothing else is left.
         """
         now = self._now()
         due = and_(
-            inbox.c.state.in_(OPEN),
+            IS_OPEN,
             # No pause is as long as that: our clock was set back, and would hold the row for ever.
             or_(inbox.c.due_at <= now, inbox.c.due_at > now + CLOCK_STEP),
         )
@@ -171,19 +184,30 @@ class Inbox:
             tenant = _first_with_work(connection, tenants, due)
             if tenant is None:
                 return ()
-            chosen = (
-                select(inbox.c.id)
-                .where(due, inbox.c.tenant == tenant)
-                .order_by(inbox.c.due_at, inbox.c.id)
-                .limit(1 if tenant in shaky else limit)
-            )
-            leased = connection.execute(
+            rows = and_(due, inbox.c.tenant == tenant)
+            most = 1 if tenant in shaky else limit
+            innocent = _lease(connection, and_(rows, inbox.c.crashes == 0), most)
+            return innocent or _lease(connection, rows, 1)
+
+    def recover(self) -> int:
+        """Take over what a process that died had in hand; give how many rows were put on hold.
+
+        A row without a plan counts the death: the ticket itself may have been the cause. Once it
+        has done so twice, it is held. A planned row is read back first anyhow, and goes on.
+        """
+        dead = State.HELD, self._now(), "the process died twice while it worked on this ticket"
+        mine = inbox.c.state == State.LEASED
+        with self._database.write() as connection:
+            connection.execute(update(inbox).where(mine).values(crashes=inbox.c.crashes + 1))
+            held = connection.execute(
                 update(inbox)
-                .where(inbox.c.id.in_(chosen))
-                .values(state=State.LEASED)
-                .returning(*(inbox.c[name] for name in Job.__slots__))
+                .where(mine, inbox.c.crashes >= MOST_CRASHES)
+                .values(dict(zip(("state", "finished_at", "detail"), dead, strict=True)))
             )
-            return tuple(Job(**row) for row in leased.mappings())
+            connection.execute(
+                update(inbox).where(inbox.c.state.in_(IN_HAND)).values(state=State.READY)
+            )
+        return held.rowcount
 
     def done(self, job: Job, detail: str = "") -> None:
         """Close a row, or make it ready again when further events came while it was leased."""
@@ -199,7 +223,7 @@ class Inbox:
         Without a `detail` the row keeps the reason of its last failure.
         """
         values: dict[str, object] = {
-            "state": State.READY,
+            "state": State.RETRY if delay > 0 else State.READY,
             "due_at": self._now() + delay,
             "attempts": job.attempts + int(counts),
         }
@@ -214,6 +238,11 @@ class Inbox:
         with self._database.write() as connection:
             connection.execute(delete(deliveries).where(deliveries.c.received_at < oldest))
 
+    def forget_finished(self) -> None:
+        """Drop rows that were finished long ago, and keep their number in the books."""
+        with self._database.write() as connection:
+            books.purge(connection, finished_before=self._now() - KEPT)
+
     def _settle(self, job: Job, state: State, detail: str) -> None:
         now = self._now()
         with self._database.write() as connection:
@@ -223,9 +252,10 @@ class Inbox:
                 .values(state=state, finished_at=now, detail=detail)
             )
             if settled.rowcount == 0:
-                connection.execute(
-                    _leased(job).values(state=State.READY, due_at=now, attempts=0, detail="")
-                )
+                fresh = {"attempts": 0, "crashes": 0, "detail": ""}
+                connection.execute(_leased(job).values(state=State.READY, due_at=now, **fresh))
+            if state is State.DONE:
+                connection.execute(_set_aside_before(job).values(state=State.SUPERSEDED))
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
@@ -235,7 +265,9 @@ def _taking(arrived: Arrived, now: float) -> Work[Received]:
     def take(connection: Connection) -> Received:
         if not _is_first(connection, arrived.tenant, arrived.delivery, now):
             return Received.REPLAY
-        for ticket in dict.fromkeys(arrived.tickets):
+        tickets = dict.fromkeys(arrived.tickets)
+        books.receive(connection, arrived.tenant, len(tickets) + bool(arrived.unreadable))
+        for ticket in tickets:
             _mark(connection, TicketRef(id=ticket, version=""), arrived.tenant, "webhook", now)
         if arrived.unreadable:
             values = _row(arrived.tenant, TicketId(""), State.HELD, "webhook", now)
@@ -261,7 +293,41 @@ def _first_with_work(
 
 
 def _leased(job: Job) -> Update:
-    return update(inbox).where(inbox.c.id == job.id, inbox.c.state == State.LEASED)
+    return update(inbox).where(
+        inbox.c.id == job.id, inbox.c.fence == job.fence, inbox.c.state.in_(IN_HAND)
+    )
+
+
+def _set_aside_before(job: Job) -> Update:
+    """Find the rows that failed before the ticket went through after all."""
+    return update(inbox).where(
+        inbox.c.tenant == job.tenant,
+        inbox.c.ticket == job.ticket,
+        inbox.c.id < job.id,
+        inbox.c.state.in_((State.DEAD, State.HELD)),
+    )
+
+
+def _lease(connection: Connection, rows: ColumnElement[bool], most: int) -> Sequence[Job]:
+    chosen = (
+        select(inbox.c.id)
+        .where(rows)
+        .order_by(inbox.c.crashes, inbox.c.due_at, inbox.c.id)
+        .limit(most)
+    )
+    leased = connection.execute(
+        update(inbox)
+        .where(inbox.c.id.in_(chosen))
+        .values(state=State.LEASED, fence=inbox.c.fence + 1)
+        .returning(*(inbox.c[name] for name in Job.__slots__))
+    )
+    return tuple(Job(**row) for row in leased.mappings())
+
+
+def mark_planned(connection: Connection, jobs: Sequence[Job]) -> None:
+    """Note, in the transaction that stores their plans, that jobs have one."""
+    for job in jobs:
+        connection.execute(_leased(job).values(state=State.PLANNED))
 
 
 def _row(

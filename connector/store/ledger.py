@@ -22,6 +22,7 @@ from connector.model import (
 )
 from connector.ports import Clock
 from connector.store.engine import Database
+from connector.store.inbox import Job, mark_planned
 from connector.store.schema import ledger
 
 
@@ -67,12 +68,13 @@ class Ledger:
         """Give all entries of a ticket, oldest first."""
         return self._select(tenant, ticket)
 
-    def plan(self, tenant: TenantId, entries: Sequence[Entry]) -> None:
+    def plan(self, tenant: TenantId, entries: Sequence[Entry], jobs: Sequence[Job] = ()) -> None:
         """Store what is about to be written, before the desk is called: one durable commit.
 
-        An entry for the same wording that is there already stays: a plan is never changed.
+        An entry for the same wording that is there already stays: a plan is never changed. `jobs`
+        are those that will be written, by these entries or by earlier ones.
         """
-        if not entries:
+        if not entries and not jobs:
             return
         rows = [
             {
@@ -89,7 +91,9 @@ class Ledger:
             for entry in entries
         ]
         with self._database.write() as connection:
-            connection.execute(insert(ledger).on_conflict_do_nothing(), rows)
+            if rows:
+                connection.execute(insert(ledger).on_conflict_do_nothing(), rows)
+            mark_planned(connection, jobs)
 
     def settle(
         self, tenant: TenantId, entry: Entry, outcome: Outcome, *, written: Collection[str] = ()

@@ -12,6 +12,8 @@ from connector.errors import StateUnusable
 from connector.store.engine import FILE, ReadOnlyDatabase
 from connector.store.schema import State, cursors, inbox, ledger
 
+UNSTARTED = (State.READY, State.RETRY)
+
 SHOWN_TROUBLE = 5
 """Newest rows that are set aside or waiting for another try, per tenant."""
 
@@ -57,7 +59,7 @@ def read(connection: Connection) -> Sequence[TenantOverview]:
     outcomes = _counts(connection, ledger, ledger.c.outcome)
     polled = dict(connection.execute(select(cursors.c.tenant, cursors.c.moved_at)).all())
     finished = _times(connection, func.max(inbox.c.finished_at), State.DONE)
-    waiting = _times(connection, func.min(inbox.c.received_at), State.READY)
+    waiting = _times(connection, func.min(inbox.c.received_at), *UNSTARTED)
     return tuple(
         TenantOverview(
             tenant=tenant,
@@ -82,8 +84,8 @@ def _counts(
     return counts
 
 
-def _times(connection: Connection, pick: ColumnElement[Any], state: State) -> Mapping[str, float]:
-    query = select(inbox.c.tenant, pick).where(inbox.c.state == state).group_by(inbox.c.tenant)
+def _times(connection: Connection, pick: ColumnElement[Any], *states: State) -> Mapping[str, float]:
+    query = select(inbox.c.tenant, pick).where(inbox.c.state.in_(states)).group_by(inbox.c.tenant)
     return dict(connection.execute(query).all())
 
 
@@ -93,7 +95,7 @@ def _trouble(connection: Connection, tenant: str) -> tuple[Trouble, ...]:
         .where(
             inbox.c.tenant == tenant,
             inbox.c.state.in_((State.DEAD, State.HELD))
-            | ((inbox.c.state == State.READY) & (inbox.c.attempts > 0)),
+            | (inbox.c.state.in_(UNSTARTED) & (inbox.c.attempts > 0)),
         )
         .order_by(inbox.c.id.desc())
         .limit(SHOWN_TROUBLE)

@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = 1
+VERSION = 2
 """The schema's version, kept in the database; a daemon refuses one that it does not know."""
 
 metadata = MetaData()
@@ -27,10 +27,21 @@ class State(StrEnum):
     """Where a piece of work stands."""
 
     READY = "ready"
+    RETRY = "retry"
+    """Tried before, and due again at a time that lies ahead."""
     LEASED = "leased"
+    PLANNED = "planned"
+    """Leased, and its plan is in the ledger: from here on the desk may have heard of it."""
     DONE = "done"
     DEAD = "dead"
     HELD = "held"
+    SUPERSEDED = "superseded"
+    """Was dead or held until a later event of its ticket went through."""
+
+
+OPEN = "state IN ('ready', 'retry', 'leased', 'planned')"
+"""SQL for the rows that are still to be worked off. Written out, since SQLite uses a partial index
+only for a condition without parameters."""
 
 
 schema_version = Table("schema_version", metadata, Column("version", Integer, nullable=False))
@@ -51,17 +62,43 @@ inbox = Table(
     Column("due_at", Float, nullable=False),
     Column("finished_at", Float),
     Column("detail", Text, nullable=False, server_default=""),
+    # Raised by each claim: who claimed earlier can no longer settle the row.
+    Column("fence", Integer, nullable=False, server_default="0"),
+    # Times that the process died with the row in its hands and nothing planned.
+    Column("crashes", Integer, nullable=False, server_default="0"),
     # The rule "at most one open row per tenant and ticket" is the database's, not a program's.
     Index(
         "inbox_open",
         "tenant",
         "ticket",
         unique=True,
-        sqlite_where=text("state IN ('ready', 'leased')"),
-        postgresql_where=text("state IN ('ready', 'leased')"),
+        sqlite_where=text(OPEN),
+        postgresql_where=text(OPEN),
+    ),
+    # In the order of claiming, and without the finished rows: a claim reads what it takes.
+    Index(
+        "inbox_work",
+        "tenant",
+        "crashes",
+        "due_at",
+        "id",
+        sqlite_where=text(OPEN),
+        postgresql_where=text(OPEN),
     ),
     Index("inbox_due", "tenant", "state", "due_at"),
     Index("inbox_ticket", "tenant", "ticket", "version"),
+)
+
+books = Table(
+    "books",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    # Events taken in, counted apart from the rows that they made or marked.
+    Column("received", Integer, nullable=False, server_default="0"),
+    # Events of rows that are no longer in the inbox.
+    Column("done", Integer, nullable=False, server_default="0"),
+    Column("superseded", Integer, nullable=False, server_default="0"),
+    Column("dropped", Integer, nullable=False, server_default="0"),
 )
 
 cursors = Table(

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Self
 
 from connector.ports import Clock
-from connector.store import overview
+from connector.store import books, overview
+from connector.store.books import Balance
 from connector.store.cases import CaseBook
 from connector.store.engine import Database
 from connector.store.inbox import Inbox
@@ -25,12 +26,18 @@ class Store:
         self.inbox = Inbox(self._database, clock)
         self.ledger = Ledger(self._database, clock)
         self.cases = CaseBook(self._database, clock)
+        self.inbox.recover()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self._database.close()
+
+    def audit(self) -> Sequence[Balance]:
+        """Tell, per tenant, whether all that was received is accounted for."""
+        with self._database.read() as connection:
+            return books.audit(connection)
 
     def overview(self) -> Sequence[TenantOverview]:
         """Tell where each tenant's work stands."""

@@ -37,7 +37,7 @@ def test_a_stop_gives_the_rest_back(daemon, adapter, store, poisoned) -> None:
     adapter.write = stop
     daemon.worker.turn()
     [overview] = store.overview()
-    assert overview.states == {"done": 1, "ready": poisoned - 1}
+    assert overview.states == {"done": 1, "retry": 1, "ready": poisoned - 2}
 
 
 def test_a_desk_that_fails_meanwhile_is_asked_once(daemon, adapter, store, clock, poisoned) -> None:

@@ -37,7 +37,7 @@ def test_a_ticket_that_never_holds_still_is_tried_later(daemon, adapter, store, 
     adapter.write = refuse
     daemon.round()
     [overview] = store.overview()
-    assert overview.states["ready"] == 1
+    assert overview.states["retry"] == 1
     assert "changed 3 times" in overview.trouble[0].detail
     adapter.write = write
     clock.pass_time(60)
@@ -129,7 +129,7 @@ def test_a_desk_that_lets_us_read_no_more_kills_no_ticket(daemon, adapter, store
         daemon.worker.turn()
         clock.pass_time(900)
     [overview] = store.overview()
-    assert overview.states == {"ready": 1}
+    assert overview.states == {"retry": 1}
     adapter.fetch = fetch
     clock.pass_time(3000)
     daemon.round()
@@ -247,7 +247,7 @@ def test_a_refused_credential_stops_the_tenant_until_a_person_acts(
     assert daemon.roster.desk(ACME) is None
     assert "The desk refused our credential" in daemon.roster.stopped()[ACME]
     [overview] = store.overview()
-    assert overview.states == {"ready": 1}
+    assert overview.states == {"retry": 1}
 
 
 def test_a_poll_that_fails_half_way_goes_on_from_its_last_page(

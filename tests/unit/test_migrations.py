@@ -1,0 +1,79 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from connector.errors import StateUnusable
+from connector.model import TenantId
+from connector.store import Store
+from connector.store.engine import FILE
+from connector.store.schema import VERSION, metadata
+
+FIRST = Path(__file__).parents[1] / "fixtures" / "store" / "version-1.sql"
+ACME = TenantId("acme")
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.executescript(FIRST.read_text("utf-8"))
+    connection.close()
+    return tmp_path
+
+
+def indexes(directory: Path) -> dict[str, str]:
+    with sqlite3.connect(directory / FILE) as connection:
+        found = connection.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+        ).fetchall()
+    connection.close()
+    return {name: " ".join(sql.replace('"', "").split()) for name, sql in found}
+
+
+def test_the_first_release_gets_the_present_schema(old, tmp_path_factory, clock) -> None:
+    with Store(old, clock):
+        pass
+    fresh = tmp_path_factory.mktemp("fresh")
+    with Store(fresh, clock):
+        pass
+    engine = create_engine(f"sqlite:///{old / FILE}")
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+    assert indexes(old) == indexes(fresh)
+
+
+def test_work_of_the_first_release_goes_on(old, clock) -> None:
+    with Store(old, clock) as store:
+        assert store.inbox.cursor(ACME) == "after seven"
+        [first] = store.inbox.claim(32, tenants=[ACME])
+        [second] = store.inbox.claim(32, tenants=[ACME], shaky=[])
+        assert (first.ticket, second.ticket) == ("1", "1")  # given up, and claimed anew
+        store.inbox.done(second)
+        [left] = store.inbox.claim(32, tenants=[ACME])
+        assert (left.ticket, left.marks, left.attempts) == ("2", 3, 1)
+        balances = {one.tenant: (one.received, one.missing) for one in store.audit()}
+        assert balances == {"acme": (8, 0), "beta": (1, 0)}
+
+
+def test_a_migration_that_fails_changes_nothing(old, clock) -> None:
+    with sqlite3.connect(old / FILE) as connection:
+        connection.execute("CREATE TABLE books (something_else)")
+    connection.close()
+    before = indexes(old)
+    with pytest.raises(StateUnusable, match="books"):
+        Store(old, clock)
+    assert indexes(old) == before
+
+
+def test_a_newer_version_is_refused_and_left_as_it_is(old, clock) -> None:
+    with sqlite3.connect(old / FILE) as connection:
+        connection.execute("UPDATE schema_version SET version = ?", (VERSION + 1,))
+    connection.close()
+    before = indexes(old)
+    with pytest.raises(StateUnusable, match=f"has schema version {VERSION + 1}"):
+        Store(old, clock)
+    assert indexes(old) == before

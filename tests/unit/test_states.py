@@ -1,0 +1,143 @@
+"""What the rows of the inbox go through, and what is left when the process dies on the way."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from connector.model import Cursor, TenantId, TicketId, TicketRef
+from connector.store import Job, Store
+from connector.store.inbox import KEPT
+
+ACME, BETA = TenantId("acme"), TenantId("beta")
+
+
+def take(store: Store, *tickets: str, tenant: TenantId = ACME) -> None:
+    refs = [TicketRef(id=TicketId(ticket), version="") for ticket in tickets]
+    store.inbox.receive_page(tenant, refs, Cursor("c"))
+
+
+def claimed(store: Store, tenant: TenantId = ACME) -> list[Job]:
+    return list(store.inbox.claim(32, tenants=[tenant]))
+
+
+def states(store: Store, tenant: TenantId = ACME) -> dict[str, int]:
+    return {one.tenant: dict(one.states) for one in store.overview()}[tenant]
+
+
+def missing(store: Store) -> dict[str, int]:
+    return {one.tenant: one.missing for one in store.audit()}
+
+
+def test_a_ticket_that_kills_the_process_twice_is_held_and_the_others_go_on(
+    tmp_path: Path, clock
+) -> None:
+    with Store(tmp_path, clock) as store:
+        take(store, "1", "poison", "3")
+        assert len(claimed(store)) == 3
+    done = []
+    for _ in range(4):
+        with Store(tmp_path, clock) as store:  # the process died, and is started anew
+            while jobs := claimed(store):
+                assert len(jobs) == 1, "a suspect is worked on alone"
+                if jobs[0].ticket == "poison":
+                    break
+                store.inbox.done(jobs[0])
+                done.append(jobs[0].ticket)
+    assert done == ["1", "3"]
+    with Store(tmp_path, clock) as store:
+        assert states(store) == {"done": 2, "held": 1}
+        assert missing(store) == {"acme": 0}
+
+
+def test_fresh_work_goes_before_a_suspect(tmp_path: Path, clock) -> None:
+    with Store(tmp_path, clock) as store:
+        take(store, "suspect")
+        claimed(store)
+    with Store(tmp_path, clock) as store:
+        clock.pass_time(60)
+        take(store, "fresh")
+        assert [job.ticket for job in claimed(store)] == ["fresh"]
+
+
+def test_a_planned_row_is_no_suspect(tmp_path: Path, clock) -> None:
+    for _ in range(5):
+        with Store(tmp_path, clock) as store:
+            take(store, "1")
+            [job] = claimed(store)
+            store.ledger.plan(ACME, [], [job])
+            assert states(store) == {"planned": 1}
+
+
+def test_who_claimed_earlier_can_no_longer_settle(store: Store) -> None:
+    take(store, "1")
+    [late] = claimed(store)
+    [now] = claimed(store)
+    store.inbox.done(late)
+    store.inbox.again(late, delay=99, detail="late")
+    store.ledger.plan(ACME, [], [late])
+    assert states(store) == {"leased": 1}
+    store.inbox.done(now)
+    assert states(store) == {"done": 1}
+
+
+def test_what_failed_is_superseded_once_the_ticket_went_through(store: Store) -> None:
+    take(store, "1", "2")
+    for job in claimed(store):
+        store.inbox.dead(job, "refused")
+    take(store, "1")
+    [job] = claimed(store)
+    assert states(store) == {"dead": 2, "leased": 1}
+    store.inbox.done(job)
+    assert states(store) == {"dead": 1, "done": 1, "superseded": 1}
+    assert missing(store) == {"acme": 0}
+
+
+def test_old_rows_go_and_the_books_still_balance(store: Store, clock) -> None:
+    take(store, "1", "2", "3")
+    take(store, "1")  # a second event of an open row
+    one, two, three = claimed(store)
+    store.inbox.done(one)
+    store.inbox.dead(two, "refused")
+    clock.at += timedelta(seconds=KEPT + 1)
+    store.inbox.done(three)
+    take(store, "4", tenant=BETA)
+    store.inbox.forget_finished()
+    assert states(store) == {"dead": 1, "done": 1}, "only what was finished long ago is gone"
+    [acme, beta] = store.audit()
+    assert acme.accounts == {"dead": 1, "done": 3, "superseded": 0, "dropped": 0}
+    assert (acme.received, acme.missing) == (4, 0)
+    assert (beta.received, beta.missing) == (1, 0)
+
+
+def test_a_row_that_vanished_shows_in_the_books(store: Store) -> None:
+    take(store, "1", "2")
+    with store._database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM inbox WHERE ticket = '1'")
+    assert missing(store) == {"acme": 1}
+
+
+@pytest.mark.parametrize("storm", [1_000, 20_000])
+def test_a_storm_delays_another_tenants_ticket_by_a_batch_at_most(store: Store, storm) -> None:
+    quiet = [TenantId(f"t{number}") for number in range(500)]
+    take(store, *(str(number) for number in range(storm)))
+    take(store, "fresh", tenant=quiet[-1])
+    served = [ACME, *quiet]  # the roster's order: who was served last comes last
+    first = store.inbox.claim(32, tenants=served)
+    assert {job.tenant for job in first} == {ACME}
+    [second] = store.inbox.claim(32, tenants=[*served[1:], ACME])
+    assert second.ticket == "fresh"
+
+
+def test_a_claim_reads_what_it_takes_and_no_finished_row(store: Store) -> None:
+    """The plan that SQLite makes: the index of open work, in its order, without sorting."""
+    plan = (
+        "EXPLAIN QUERY PLAN SELECT id FROM inbox WHERE"
+        " state IN ('ready', 'retry', 'leased', 'planned')"
+        " AND (due_at <= 1 OR due_at > 2) AND tenant = 'acme' AND crashes = 0"
+        " ORDER BY crashes, due_at, id LIMIT 32"
+    )
+    with store._database.read() as connection:
+        steps = [row[3] for row in connection.exec_driver_sql(plan)]
+    assert len(steps) == 1
+    assert "inbox_work" in steps[0]
