@@ -5,7 +5,7 @@ from functools import cache
 
 from anyio import fail_after, to_thread
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -37,15 +37,9 @@ def create(
     together = Together(intake)
 
     async def hook(request: Request) -> Response:
-        if request.headers.get("content-encoding"):
-            return _answer(415, "send the body without a Content-Encoding")
-        try:
-            with fail_after(BODY_SECONDS):
-                body = await _body(request, MOST_BYTES)
-        except TimeoutError:
-            return _answer(408, "the body came too slowly")
-        if body is None:
-            return _answer(413, "the body is larger than 1 MiB")
+        body = await _body(request)
+        if isinstance(body, Response):
+            return body
         headers = {name.lower(): value for name, value in request.headers.items()}
         tenant = request.path_params["tenant"]
         status = await together.take(Call(tenant, body, headers))
@@ -71,7 +65,21 @@ def create(
     )
 
 
-async def _body(request: Request, limit: int) -> bytes | None:
+async def _body(request: Request) -> bytes | Response:
+    """Read the raw body, or give the answer that refuses it."""
+    if request.headers.get("content-encoding"):
+        return _answer(415, "send the body without a Content-Encoding")
+    try:
+        with fail_after(BODY_SECONDS):
+            body = await _limited(request, MOST_BYTES)
+    except TimeoutError:
+        return _answer(408, "the body came too slowly")
+    except ClientDisconnect:  # or chunks that are none
+        return _answer(400, "the body is cut short")
+    return _answer(413, "the body is larger than 1 MiB") if body is None else body
+
+
+async def _limited(request: Request, limit: int) -> bytes | None:
     """Read the raw body, `None` as soon as it is larger than allowed."""
     body = bytearray()
     async for piece in request.stream():

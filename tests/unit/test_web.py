@@ -1,6 +1,7 @@
 import socket
 import threading
 from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -77,6 +78,15 @@ def test_a_body_over_the_limit_is_refused_and_not_taken(server, intake) -> None:
     over = requests.post(f"{server}/hooks/acme", b"x" * ((1 << 20) + 1), timeout=10)
     assert (at_the_limit.status_code, over.status_code) == (202, 413)
     assert len(intake.taken) == 1
+
+
+def test_chunks_that_are_none_are_a_bad_request(server, intake) -> None:
+    parts = urlsplit(server)
+    with socket.create_connection((parts.hostname, parts.port), 10) as one:
+        head = b"POST /hooks/acme HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        one.sendall(head + b'{"ticket": 1}')
+        assert one.recv(64).startswith(b"HTTP/1.1 400 ")
+    assert not intake.taken
 
 
 def test_an_encoded_body_is_refused(server, intake) -> None:
