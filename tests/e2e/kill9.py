@@ -36,6 +36,9 @@ from adapters.zendesk.sandbox.exchange import Reply, Request
 NEVER = 10_000_000
 """Seconds by which the export lags at the desk whose tickets come by webhook alone."""
 
+UNLIMITED = 10_000_000
+"""Calls a minute: a daemon that keeps to a desk's budget would otherwise mostly wait."""
+
 QUIET = 30.0
 """Seconds without one more written ticket after which the rest is taken as lost."""
 
@@ -62,9 +65,13 @@ class Sums(NamedTuple):
 
 @dataclass
 class Strike:
-    """A kill at the so-manieth call from now, before or after the desk has carried it out."""
+    """A kill at the so-manieth call from now, before or after the desk has carried it out.
+
+    `of` is how the calls begin that count; `lose` keeps the call from the desk.
+    """
 
     pid: int
+    of: str
     calls: int
     after: bool
     lose: bool
@@ -92,7 +99,7 @@ class Watch:
         """Stand in for the desk's own answer."""
         if request.path.startswith("/sandbox/"):
             return self._answer(request)
-        strike = self._due()
+        strike = self._due(request.method)
         put = self._note(request) if request.method == "PUT" else ""
         if strike and not strike.after:
             end(strike.pid)
@@ -106,9 +113,9 @@ class Watch:
             end(strike.pid)
         return reply
 
-    def _due(self) -> Strike | None:
+    def _due(self, method: str) -> Strike | None:
         with self.lock:
-            if self.strike is None:
+            if self.strike is None or not method.startswith(self.strike.of):
                 return None
             self.strike.calls -= 1
             if self.strike.calls > 0:
@@ -134,7 +141,8 @@ class World:
         self.draw = random.Random(seed)
         self.environment = quick.installed(folder / "plugin")
         self.hooked, self.polled = (Watch(resources.enter_context(Desk())) for _ in range(2))
-        self.hooked.desk.set(export_delay=NEVER)
+        self.hooked.desk.set(export_delay=NEVER, rate_limit=UNLIMITED)
+        self.polled.desk.set(rate_limit=UNLIMITED)
         self.port = free_port()
         self.site = Site(folder, resources)
         web = {"listen": f"127.0.0.1:{self.port}"}
@@ -145,7 +153,7 @@ class World:
             self.site.tenant(name, watch.desk, aspects=quick.ASPECTS)
         hook = f"http://127.0.0.1:{self.port}/hooks/hooked"
         self.hooked.desk.post("webhook", {"url": hook})
-        self.start = self._time_of_a_start()
+        self.start = min(self._time_of_a_start(), 2.0)  # a busy machine must not draw it out
 
     def _time_of_a_start(self) -> float:
         began = monotonic()
@@ -172,13 +180,10 @@ class World:
         """Start a daemon, give it work, and end it at a random moment."""
         self.file(self.draw.randint(1, 3))
         daemon = self.daemon()
-        if self.draw.random() < 0.5:
-            watch = self.draw.choice((self.hooked, self.polled))
-            after, lose = self.draw.random() < 0.5, self.draw.random() < 0.5
-            strike = Strike(daemon.pid, self.draw.randint(1, 12), after=after, lose=lose)
-            with watch.lock:
-                watch.strike = strike
         lives = self.draw.uniform(self.start * 0.5, self.start * 1.5)
+        if self.draw.random() < 0.5:
+            lives += self.start * 2
+            self._strike(daemon.pid)
         deadline = monotonic() + lives
         pause = Event()
         while monotonic() < deadline and daemon._child._process.poll() is None:
@@ -193,6 +198,15 @@ class World:
             with watch.lock:
                 watch.strike = None
         self.kills += 1
+
+    def _strike(self, pid: int) -> None:
+        """Have the daemon killed in a call to one of the desks, every other time in a write."""
+        watch = self.draw.choice((self.hooked, self.polled))
+        of, most = self.draw.choice((("", 12), ("PUT", 4)))
+        after, lose = self.draw.random() < 0.5, self.draw.random() < 0.5
+        with watch.lock:
+            calls = self.draw.randint(1, most)
+            watch.strike = Strike(pid=pid, of=of, calls=calls, after=after, lose=lose)
 
     def finish(self) -> Sums:
         """Let a last daemon work off what is left, and count."""

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import psutil
 import quick
-from kill9 import Watch
+from kill9 import UNLIMITED, Watch
 from rich.console import Console
 from world import Daemon, Desk, Site, until
 
@@ -94,6 +94,7 @@ def soak(folder: Path, *, tickets: int, every: int) -> Sums:
     """Send so many tickets through, and count."""
     with ExitStack() as resources:
         desk = resources.enter_context(Desk())
+        desk.set(rate_limit=UNLIMITED)
         watch = Troubled(desk, every=every)
         site = Site(folder, resources)
         site.tenant("acme", desk, aspects=quick.ASPECTS)
