@@ -18,6 +18,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from connector import registry, secrets
 from connector.clock import SystemClock
+from connector.control import ControlSocket
 from connector.desk import Desk, connect, staff_of
 from connector.errors import Rejected, TriagedError
 from connector.logs import place
@@ -28,7 +29,7 @@ from connector.poll import Poller
 from connector.ports import Adapter, Engine, Surroundings
 from connector.roster import Doing, Roster
 from connector.settings import Configuration, Models, TenantSettings
-from connector.store import Store, TenantOverview
+from connector.store import Balance, Store, TenantOverview
 from connector.web import api
 from connector.web.server import WebServer
 from connector.webhook import WebhookIntake
@@ -107,6 +108,7 @@ class Daemon:
         self._counting = Lock()
         self._counts_until = 0.0
         self._overview: Sequence[TenantOverview] = ()
+        self._balances: Sequence[Balance] = ()
 
     def __enter__(self) -> Self:
         # Before anything is started: a signal that comes meanwhile must not cut the start short.
@@ -153,6 +155,9 @@ class Daemon:
             wake=self._bell.ring,
         )
         self._start_workers(resources)
+        control = ControlSocket(directory, self._store.queue, self._bell.ring)
+        control.start()
+        resources.callback(control.stop)
         self._start_web(resources)
         self._start_scheduler(resources)
         self._metrics.ready(is_ready=True)
@@ -286,8 +291,9 @@ class Daemon:
             now = self._clock.monotonic()
             if now >= self._counts_until:
                 self._overview = self._store.overview()
+                self._balances = self._store.audit()
                 self._counts_until = now + COUNTED_ANEW
-            return self._metrics.text(self._overview, self._roster.stopped())
+            return self._metrics.text(self._overview, self._balances, self._roster.stopped())
 
     def _unready(self) -> str:
         return "stopping" if self._stopping.is_set() else ""

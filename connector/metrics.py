@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from connector.model import TenantId
 from connector.pipeline import Ending, Next
-from connector.store import TenantOverview
+from connector.store import Balance, TenantOverview
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -61,6 +61,12 @@ class Metrics:
             ["tenant"],
             registry=self._registry,
         )
+        self._missing = Gauge(
+            "triaged_books_missing",
+            "Events that were received and are in no account: anything but 0 is a fault of ours",
+            ["tenant"],
+            registry=self._registry,
+        )
         self._ready = Gauge(
             "triaged_ready", "1 once every part of the daemon is up", registry=self._registry
         )
@@ -87,14 +93,19 @@ class Metrics:
         self._ready.set(int(is_ready))
 
     def text(
-        self, overviews: Sequence[TenantOverview] = (), stopped: Collection[TenantId] = ()
+        self,
+        overviews: Sequence[TenantOverview] = (),
+        balances: Sequence[Balance] = (),
+        stopped: Collection[TenantId] = (),
     ) -> bytes:
         """Give all counts in the Prometheus text format, with the inbox as it is now."""
-        for gauge in (self._rows, self._stopped):
+        for gauge in (self._rows, self._missing, self._stopped):
             gauge.clear()
         for overview in overviews:
             for state, rows in overview.states.items():
                 self._rows.labels(overview.tenant, state).set(rows)
+        for balance in balances:
+            self._missing.labels(balance.tenant).set(balance.missing)
         for tenant in stopped:
             self._stopped.labels(tenant).set(1)
         return generate_latest(self._registry)

@@ -1,19 +1,27 @@
 """What must survive a crash: the inbox, cursors, the ledger of decisions, the case book."""
 
-from connector.store.books import Balance
+from connector.store.books import Balance, look_at_books
 from connector.store.inbox import Arrived, Job, Received
 from connector.store.ledger import Entry, Outcome
 from connector.store.overview import TenantOverview, look
+from connector.store.queue import Filter, Queue, Row, look_at_rows
+from connector.store.schema import State
 from connector.store.store import Store
 
 __all__ = [
     "Arrived",
     "Balance",
     "Entry",
+    "Filter",
     "Job",
     "Outcome",
+    "Queue",
     "Received",
+    "Row",
+    "State",
     "Store",
     "TenantOverview",
     "look",
+    "look_at_books",
+    "look_at_rows",
 ]

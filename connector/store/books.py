@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Connection, bindparam, delete, func, select
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.exc import DatabaseError
 
+from connector.errors import StateUnusable
 from connector.model import TenantId
+from connector.store.engine import ReadOnlyDatabase
 from connector.store.schema import State, books, inbox
 
 FINISHED = (State.DONE, State.SUPERSEDED)
@@ -62,6 +66,18 @@ def audit(connection: Connection) -> tuple[Balance, ...]:
         Balance(tenant=tenant, received=received.get(tenant, 0), accounts=accounts[tenant])
         for tenant in sorted(accounts)
     )
+
+
+def look_at_books(directory: Path) -> tuple[Balance, ...]:
+    """Audit a directory that a daemon may own; raises `StateUnusable`."""
+    database = ReadOnlyDatabase(directory)
+    try:
+        with database.read() as connection:
+            return audit(connection)
+    except DatabaseError as error:
+        raise StateUnusable(f"{directory}: {error.orig}") from error
+    finally:
+        database.close()
 
 
 def _add(connection: Connection, tenant: str, account: str, events: int) -> None:

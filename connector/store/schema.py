@@ -39,7 +39,9 @@ class State(StrEnum):
     """Was dead or held until a later event of its ticket went through."""
 
 
-OPEN = "state IN ('ready', 'retry', 'leased', 'planned')"
+OPEN_STATES = (State.READY, State.RETRY, State.LEASED, State.PLANNED)
+
+OPEN = f"state IN ({', '.join(repr(state.value) for state in OPEN_STATES)})"
 """SQL for the rows that are still to be worked off. Written out, since SQLite uses a partial index
 only for a condition without parameters."""
 

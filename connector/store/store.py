@@ -12,6 +12,7 @@ from connector.store.engine import Database
 from connector.store.inbox import Inbox
 from connector.store.ledger import Ledger
 from connector.store.overview import TenantOverview
+from connector.store.queue import Queue
 
 
 class Store:
@@ -26,6 +27,7 @@ class Store:
         self.inbox = Inbox(self._database, clock)
         self.ledger = Ledger(self._database, clock)
         self.cases = CaseBook(self._database, clock)
+        self.queue = Queue(self._database, clock)
         self.inbox.recover()
 
     def __enter__(self) -> Self:

@@ -9,7 +9,7 @@ def test_the_inbox_is_counted_as_it_is_now(store: Store) -> None:
     metrics = Metrics()
     store.inbox.receive(ACME, [TicketId("1"), TicketId("2")], delivery="d1")
     store.inbox.claim(1, tenants=[ACME])
-    text = metrics.text(store.overview(), {ACME}).decode()
+    text = metrics.text(store.overview(), store.audit(), {ACME}).decode()
     assert 'triaged_inbox_rows{state="ready",tenant="acme"} 1.0' in text
     assert 'triaged_inbox_rows{state="leased",tenant="acme"} 1.0' in text
     assert 'triaged_tenant_stopped{tenant="acme"} 1.0' in text

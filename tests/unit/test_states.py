@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from connector.model import Cursor, TenantId, TicketId, TicketRef
-from connector.store import Job, Store
+from connector.store import Filter, Job, Store
 from connector.store.inbox import KEPT
 
 ACME, BETA = TenantId("acme"), TenantId("beta")
@@ -141,3 +141,13 @@ def test_a_claim_reads_what_it_takes_and_no_finished_row(store: Store) -> None:
         steps = [row[3] for row in connection.exec_driver_sql(plan)]
     assert len(steps) == 1
     assert "inbox_work" in steps[0]
+
+
+def test_what_a_person_drops_or_tries_again_stays_in_the_books(store: Store) -> None:
+    take(store, "1", "2")
+    for job in claimed(store):
+        store.inbox.dead(job, "refused")
+    assert len(store.queue.drop(Filter(ticket="1"))) == 1
+    assert len(store.queue.retry(Filter(ticket="2"))) == 1
+    [acme] = store.audit()
+    assert (acme.missing, acme.accounts["dropped"], acme.accounts["ready"]) == (0, 1, 1)

@@ -1,0 +1,119 @@
+"""The control socket: an administrator's commands reach the process that owns the state."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingMixIn, UnixStreamServer
+from typing import Any
+
+import structlog
+
+from connector.errors import StateUnusable, TriagedError
+from connector.store import Filter, Queue, Row
+
+SOCKET = "control.sock"
+"""In the state directory, for its owner only."""
+
+LONGEST = 1 << 16
+"""Bytes of a request: a filter is a few hundred."""
+
+PATIENCE = 60.0
+"""Seconds to wait for the daemon's answer: it may be writing something else just then."""
+
+_log = structlog.get_logger()
+
+
+def act(queue: Queue, action: str, which: Filter) -> Sequence[Row]:
+    """Carry a command out on a queue that this process owns."""
+    actions: Mapping[str, Callable[[Filter], Sequence[Row]]] = {
+        "retry": queue.retry,
+        "drop": queue.drop,
+    }
+    return actions[action](which)
+
+
+def ask(directory: Path, action: str, which: Filter) -> Sequence[Row] | None:
+    """Have the daemon carry a command out; `None` when no daemon listens there.
+
+    Raises `StateUnusable` with the daemon's own words when it could not.
+    """
+    request = json.dumps({"action": action, "filter": asdict(which)}).encode()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.settimeout(PATIENCE)
+        try:
+            line.connect(str(directory / SOCKET))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return None
+        except OSError as error:
+            raise StateUnusable(f"{directory / SOCKET}: {error.strerror or error}") from error
+        try:
+            line.sendall(request + b"\n")
+            answer = json.loads(line.makefile("rb").readline())
+        except (OSError, ValueError) as error:
+            raise StateUnusable(f"{directory / SOCKET}: the daemon gave no answer") from error
+    if "error" in answer:
+        raise StateUnusable(answer["error"])
+    return tuple(Row(**row) for row in answer["rows"])
+
+
+class _Server(ThreadingMixIn, UnixStreamServer):
+    daemon_threads = True
+    answer: Callable[[bytes], dict[str, Any]]
+
+
+class _Line(StreamRequestHandler):
+    timeout = 5.0
+
+    def handle(self) -> None:
+        server = self.server
+        assert isinstance(server, _Server)  # noqa: S101 - for the type checker
+        answer = server.answer(self.rfile.readline(LONGEST))
+        self.wfile.write(json.dumps(answer).encode() + b"\n")
+
+
+class ControlSocket:
+    """Serves commands in the state directory until `stop`."""
+
+    def __init__(self, directory: Path, queue: Queue, wake: Callable[[], None]) -> None:
+        self._path = directory / SOCKET
+        self._queue = queue
+        self._wake = wake
+        self._server: _Server | None = None
+
+    def start(self) -> None:
+        """Begin to listen; where no socket can be made, the daemon goes on without one."""
+        self._path.unlink(missing_ok=True)  # of a daemon that was killed: the state is ours
+        try:
+            server = _Server(str(self._path), _Line, bind_and_activate=False)
+            server.server_bind()
+            self._path.chmod(0o600)  # before anybody can connect
+            server.server_activate()
+        except OSError as error:
+            _log.warning("control_unavailable", error=str(error))
+            return
+        server.answer = self._answer
+        self._server = server
+        threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Listen no more."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._path.unlink(missing_ok=True)
+
+    def _answer(self, request: bytes) -> dict[str, Any]:
+        try:
+            told = json.loads(request)
+            which = Filter(**{**told["filter"], "states": tuple(told["filter"]["states"])})
+            done = act(self._queue, told["action"], which)
+        except (ValueError, KeyError, TypeError):
+            return {"error": "the daemon is of another version and does not know this command"}
+        except TriagedError as error:
+            return {"error": error.detail}
+        _log.info("queue_changed", action=told["action"], rows=len(done))
+        self._wake()
+        return {"rows": [asdict(row) for row in done]}
