@@ -42,7 +42,7 @@ problems are shown at once, each as `file:line:column: path: what is wrong and t
 - A **duration** is a number and a unit: `ms`, `s`, `m`, `h` or `d`, such as `30s` or `1.5h`.
 - A **secret** is written as `secret:NAME`; the value lies in the keyring or in a systemd
   credential under NAME. Letters, digits, `.`, `_` and `-` are allowed in it.
-- A **relative path** counts from the folder of `triaged.yaml`, except `models.directory`, which
+- A **relative path** counts from the folder of `triaged.yaml`, except `models.bundle`, which
   counts from the folder in which the daemon was started: write that one as an absolute path.
 
 Editors that understand JSON schema can check while you type: `config/triaged.schema.json` and

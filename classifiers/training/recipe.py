@@ -185,7 +185,7 @@ def _question(
     number = {label: place for place, label in enumerate(labels)}
     gold = [number[material.rows[place].labels[aspect]] for place in places]
     return Question(
-        name=f"{aspect} {material.digest} {order.seed} {order.floor} {order.time}",
+        name=f"{aspect} {material.digest} {order.seed} {order.floor} {list(material.learn)}",
         labels=labels,
         lesson=Lesson(texts=[material.rows[place].text for place in places], states=features),
         gold=np.array(gold, np.intp),
