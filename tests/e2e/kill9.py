@@ -8,7 +8,7 @@ call to a desk, before or after the desk has carried it out. At the end a daemon
 - wrong: a category other than the right one, or two calls for one ticket with different values;
 - repeated: a PUT for a ticket after the desk had carried one out.
 
-`--kills 200`; `--store` takes `sqlite` or the URL of an empty PostgreSQL database.
+`--kills 200`; `--store` is passed on to the daemon's configuration.
 """
 
 import argparse

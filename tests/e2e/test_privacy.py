@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -110,13 +111,18 @@ def told(tmp_path_factory) -> Iterator[Told]:
         strange_calls(desk, daemon)
         pieces = {"metrics": daemon.get("/metrics").content}
         # As a kill or a copy of the disk would find them: what was written and not yet tidied up.
-        pieces |= {f"live {file.name}": file.read_bytes() for file in site.state.iterdir()}
+        pieces |= {f"live {file.name}": file.read_bytes() for file in files_in(site.state)}
         assert daemon.end() == 0
         for options in ((), ("--json",)):
             ended = site.triaged("status", *options)
             pieces[f"status {options}"] = (ended.stdout + ended.stderr).encode()
-        pieces |= {file.name: file.read_bytes() for file in site.state.iterdir()}
+        pieces |= {file.name: file.read_bytes() for file in files_in(site.state)}
         yield Told(pieces, daemon.text(), secrets_of(desk))
+
+
+def files_in(state: Path) -> list[Path]:
+    """List what holds bytes: a socket holds none."""
+    return [path for path in state.iterdir() if not path.is_socket()]
 
 
 def secrets_of(desk: Desk) -> Mapping[str, str]:
