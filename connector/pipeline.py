@@ -55,7 +55,8 @@ def triage(desk: Desk, store: Store, jobs: Sequence[Job]) -> Iterator[Ending]:
     jobs not yet yielded.
     """
     tickets = _fetch(desk, [job.ticket for job in jobs])
-    known, planned = _decided(desk, store, jobs, tuple(tickets.values()))
+    with store.suspects.watching(jobs):
+        known, planned = _decided(desk, store, jobs, tuple(tickets.values()))
     for job in jobs:
         ticket = tickets.get(job.ticket)
         if ticket is None:

@@ -189,14 +189,14 @@ class Inbox:
             innocent = _lease(connection, and_(rows, inbox.c.crashes == 0), most)
             return innocent or _lease(connection, rows, 1)
 
-    def recover(self) -> int:
+    def recover(self, suspects: Collection[int]) -> int:
         """Take over what a process that died had in hand; give how many rows were put on hold.
 
-        A row without a plan counts the death: the ticket itself may have been the cause. Once it
-        has done so twice, it is held. A planned row is read back first anyhow, and goes on.
+        For the rows that are `suspects` the death counts: their tickets may have been the cause.
+        A row that has one twice in a row is held.
         """
-        dead = State.HELD, self._now(), "the process died twice while it worked on this ticket"
-        mine = inbox.c.state == State.LEASED
+        dead = State.HELD, self._now(), "the process died twice while it read this ticket"
+        mine = and_(inbox.c.state == State.LEASED, inbox.c.id.in_(suspects))
         with self._database.write() as connection:
             connection.execute(update(inbox).where(mine).values(crashes=inbox.c.crashes + 1))
             held = connection.execute(
@@ -327,7 +327,8 @@ def _lease(connection: Connection, rows: ColumnElement[bool], most: int) -> Sequ
 def mark_planned(connection: Connection, jobs: Sequence[Job]) -> None:
     """Note, in the transaction that stores their plans, that jobs have one."""
     for job in jobs:
-        connection.execute(_leased(job).values(state=State.PLANNED))
+        # To read it did no harm: what it is suspected of is over.
+        connection.execute(_leased(job).values(state=State.PLANNED, crashes=0))
 
 
 def _row(

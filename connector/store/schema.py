@@ -66,7 +66,7 @@ inbox = Table(
     Column("detail", Text, nullable=False, server_default=""),
     # Raised by each claim: who claimed earlier can no longer settle the row.
     Column("fence", Integer, nullable=False, server_default="0"),
-    # Times that the process died with the row in its hands and nothing planned.
+    # Times in a row that the process died while it read the ticket.
     Column("crashes", Integer, nullable=False, server_default="0"),
     # The rule "at most one open row per tenant and ticket" is the database's, not a program's.
     Index(

@@ -1,6 +1,7 @@
 """Everything that a daemon keeps, opened together."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +14,7 @@ from connector.store.inbox import Inbox
 from connector.store.ledger import Ledger
 from connector.store.overview import TenantOverview
 from connector.store.queue import Queue
+from connector.store.suspects import Suspects
 
 
 class Store:
@@ -23,18 +25,21 @@ class Store:
     """
 
     def __init__(self, directory: Path, clock: Clock) -> None:
-        self._database = Database(directory)
-        self.inbox = Inbox(self._database, clock)
+        with ExitStack() as resources:
+            self._database = resources.enter_context(closing(Database(directory)))
+            self.suspects = resources.enter_context(closing(Suspects(directory)))
+            self.inbox = Inbox(self._database, clock)
+            self.inbox.recover(self.suspects.left)
+            self._resources = resources.pop_all()
         self.ledger = Ledger(self._database, clock)
         self.cases = CaseBook(self._database, clock)
         self.queue = Queue(self._database, clock)
-        self.inbox.recover()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._database.close()
+        self._resources.close()
 
     def audit(self) -> Sequence[Balance]:
         """Tell, per tenant, whether all that was received is accounted for."""

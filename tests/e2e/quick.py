@@ -5,7 +5,9 @@ stands in the text. The sentiment is drawn by lot at each process's start, so th
 decided anew after a crash, instead of keeping to its plan, would be caught writing something else.
 """
 
+import os
 import random
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from connector.model import Aspect, Prediction, Reading
 from connector.ports import Labels, ModelKind
 
 CATEGORIES = ("hardware", "software", "network", "security", "account")
+POISON = "a word that kills whoever reads it"
 SENTIMENTS = ("negative", "neutral", "positive")
 
 
@@ -27,6 +30,8 @@ class QuickClassifier:
         return [self._read(text.casefold()) for text in texts]
 
     def _read(self, text: str) -> Reading:
+        if POISON in text:
+            os.kill(os.getpid(), signal.SIGKILL)
         found = next((name for name in CATEGORIES if name in text), None)
         answers = {Aspect.CATEGORY: found, Aspect.SENTIMENT: self._sentiment}
         sure = tuple(

@@ -183,10 +183,7 @@ def test_what_was_leased_when_the_process_died_is_ready_again(tmp_path: Path, cl
         take(store, "1", "2")
         claimed(store, limit=1)
     with Store(tmp_path, clock) as store:
-        [fresh] = claimed(store)
-        store.inbox.done(fresh)
-        [suspect] = claimed(store)
-        assert (fresh.ticket, suspect.ticket) == ("2", "1")
+        assert sorted(job.ticket for job in claimed(store)) == ["1", "2"]
 
 
 def an_entry(outcome: Outcome = Outcome.PLANNED, content_hash: str = "h1") -> Entry:
