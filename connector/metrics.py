@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from connector.model import TenantId
-from connector.pipeline import Ending, Next
+from connector.pipeline import Ending
 from connector.store import Balance, TenantOverview
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -82,7 +82,7 @@ class Metrics:
     def ticket(self, tenant: TenantId, ending: Ending, waited: float) -> None:
         """Count the end of a ticket's path; `waited` is in seconds."""
         self._endings.labels(tenant, ending.next.value).inc()
-        if ending.entry is None or ending.next is not Next.DONE:
+        if ending.entry is None:
             return
         self._waited.labels(tenant).observe(waited)
         for verdict in ending.entry.verdicts:

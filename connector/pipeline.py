@@ -1,7 +1,7 @@
 """The path of a ticket, one straight line: fetch, clean, predict, decide, write, record."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from connector import assign
@@ -10,7 +10,7 @@ from connector.decide import decide, standing, still_wanted
 from connector.desk import Desk
 from connector.errors import Conflict, Gone, Rejected
 from connector.model import Aspect, Prediction, Reading, Status, Ticket, TicketId
-from connector.store import Entry, Job, Outcome, Store
+from connector.store import Conclusion, Entry, Job, Outcome, Store
 
 ATTEMPTS = 3
 """Times that a write is tried against a ticket that keeps changing under our hands."""
@@ -39,12 +39,21 @@ class Next(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How the path ended for a job; `entry` is there when something was decided just now."""
+    """How the path ended for a job, and its plan where it had one; whoever hears of it settles both
+    together. Until then the plan stands as one whose end nobody knows, and is read back.
+    """
 
     job: Job
     next: Next = Next.DONE
     detail: str = ""
-    entry: Entry | None = None
+    conclusion: Conclusion | None = None
+
+    @property
+    def entry(self) -> Entry | None:
+        """Give what was carried out on the desk just now."""
+        if self.conclusion is None or self.detail:  # it was refused, or the ticket vanished
+            return None
+        return self.conclusion.entry
 
 
 def triage(desk: Desk, store: Store, jobs: Sequence[Job]) -> Iterator[Ending]:
@@ -163,7 +172,7 @@ def _settle_stale(desk: Desk, store: Store, ticket: Ticket) -> None:
     """Settle a plan for earlier words that a crash left open, by what stands on the ticket."""
     for entry in store.ledger.of(desk.tenant, ticket.id):
         if entry.outcome is Outcome.PLANNED and entry.content_hash != ticket.content_hash:
-            _settle(desk, store, entry, _standing(ticket, entry))
+            store.ledger.settle(_conclusion(desk, entry, _standing(ticket, entry)))
 
 
 def _standing(ticket: Ticket, entry: Entry) -> frozenset[str]:
@@ -175,15 +184,15 @@ def _standing(ticket: Ticket, entry: Entry) -> frozenset[str]:
     )
 
 
-def _settle(desk: Desk, store: Store, entry: Entry, ours: frozenset[str]) -> None:
+def _conclusion(desk: Desk, entry: Entry, ours: frozenset[str]) -> Conclusion:
     outcome = Outcome.WRITTEN if ours else Outcome.NOTHING
-    store.ledger.settle(desk.tenant, entry, outcome, written=ours)
+    return Conclusion(tenant=desk.tenant, entry=entry, outcome=outcome, written=ours)
 
 
 def _carry_out(
     desk: Desk, store: Store, job: Job, ticket: Ticket, entry: Entry, *, tried: bool
 ) -> Ending:
-    """Write what the plan still wants, against the ticket as it is now, and record the end.
+    """Write what the plan still wants, against the ticket as it is now, and tell the end.
 
     Only what our last call was to set counts as ours; a value that was there before was somebody
     else's. For a plan of an earlier try (`tried`) it is taken for ours: that call may have gone
@@ -195,18 +204,18 @@ def _carry_out(
         after = _write(desk, ticket, entry, sent)
     except Gone:
         store.cases.forget(desk.tenant, job.ticket)
-        _settle(desk, store, entry, frozenset())
-        return Ending(job=job, detail="no longer on the desk")
+        nothing = _conclusion(desk, entry, frozenset())
+        return Ending(job=job, detail="no longer on the desk", conclusion=nothing)
     except Conflict as conflict:
         return Ending(job=job, next=Next.AGAIN, detail=str(conflict))
     except Rejected as refusal:
         # Part of it may have been taken all the same.
         after = _fetch(desk, [ticket.id]).get(ticket.id, ticket)
         ours = _standing(after, entry) & (earlier | sent)
-        store.ledger.settle(desk.tenant, entry, Outcome.REJECTED, written=ours)
-        return Ending(job=job, next=Next.DEAD, detail=str(refusal), entry=entry)
-    _settle(desk, store, entry, _standing(after, entry) & (earlier | sent))
-    return Ending(job=job, entry=entry)
+        refused = replace(_conclusion(desk, entry, ours), outcome=Outcome.REJECTED)
+        return Ending(job=job, next=Next.DEAD, detail=str(refusal), conclusion=refused)
+    ours = _standing(after, entry) & (earlier | sent)
+    return Ending(job=job, conclusion=_conclusion(desk, entry, ours))
 
 
 def _write(desk: Desk, ticket: Ticket, entry: Entry, sent: set[str]) -> Ticket:

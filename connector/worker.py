@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from threading import Condition, Event, Thread
 
 import structlog
@@ -15,13 +16,16 @@ from connector.model import TenantId
 from connector.pipeline import Ending, Next, triage
 from connector.ports import Clock
 from connector.roster import Doing, Roster
-from connector.store import Entry, Job, Store
+from connector.store import Entry, Job, Settlement, State, Store, due_again
 
 BATCH = 32
 """Rows claimed at once: one call fetches them all, and a crash repeats few."""
 
 IDLE = 1.0
 """Seconds between two looks when nobody wakes us: rows become due without a word."""
+
+SETTLED_WITHIN = 1.0
+"""Seconds after which the end of a ticket is on disk, however long its batch still takes."""
 
 _log = structlog.get_logger()
 
@@ -106,21 +110,35 @@ class Worker:
         """Work a batch off; tell whether the desk may be asked on."""
         left = {job.id: job for job in batch}
         try:
-            for ending in triage(desk, self._store, batch):
-                self._settle(desk, ending)
-                del left[ending.job.id]
-                if self._stopping.is_set():
-                    break
+            self._carry(desk, batch, left)
             self._roster.worked(desk.tenant, Doing.TICKETS)
             self._give_back(left.values())
-        except Exception as error:  # noqa: BLE001 - a bug must cost one ticket, never the daemon
+        except Exception as error:
             if isinstance(error, TriagedError) and retry.then(error) in retry.TENANT_WAITS:
                 self._pause(desk, left, error)
                 return False
+            if not left:  # all went through; what could not be noted is read back by the next try
+                raise
             if len(left) > 1:
                 return self._one_by_one(desk, tuple(left.values()))
             self._stumble(desk, next(iter(left.values())), error)
         return not self._stopping.is_set()
+
+    def _carry(self, desk: Desk, batch: Sequence[Job], left: dict[int, Job]) -> None:
+        """Carry a batch along the line; what has ended is taken out of `left` and settled."""
+        ended: list[_Ended] = []
+        try:
+            for ending in triage(desk, self._store, batch):
+                now = self._clock.now().timestamp()
+                ended.append(_Ended(ending=ending, at=now))
+                del left[ending.job.id]
+                if now - ended[0].at >= SETTLED_WITHIN:
+                    self._settle(desk, ended)
+                    ended = []
+                if self._stopping.is_set():
+                    break
+        finally:
+            self._settle(desk, ended)
 
     def _one_by_one(self, desk: Desk, jobs: Sequence[Job]) -> bool:
         """Work single tickets off, so that the one that cannot be handled fails alone."""
@@ -137,43 +155,57 @@ class Worker:
         """
         pause = self._roster.failed(desk.tenant, Doing.TICKETS, error)
         stuck = left.pop(next(iter(left)))
-        self._give_back(left.values(), delay=pause, detail=str(error))
         more = self._backoff(stuck.attempts + 1) if stuck.attempts else 0.0
-        self._store.inbox.again(stuck, delay=pause + more, detail=str(error))
+        behind = due_again(stuck, delay=pause + more, detail=str(error))
+        self._give_back(left.values(), behind, delay=pause, detail=str(error))
 
     def _stumble(self, desk: Desk, job: Job, error: Exception) -> None:
         """Try a row again later whose handling failed in a way that nobody foresaw."""
         detail = f"{type(error).__name__} at {place(error)}"
+        self._store.inbox.settle([self._later(job, detail)])
         _log.error("ticket_failed", tenant=desk.tenant, ticket=job.ticket, error=detail)
-        self._try_later(job, detail)
 
-    def _try_later(self, job: Job, detail: str) -> None:
+    def _later(self, job: Job, detail: str) -> Settlement:
         age = self._clock.now().timestamp() - job.received_at
         if retry.gives_up(job.attempts + 1, age):
-            self._store.inbox.dead(job, detail)
-        else:
-            self._store.inbox.again(job, delay=self._backoff(job.attempts + 1), detail=detail)
+            return Settlement(job=job, state=State.DEAD, detail=detail)
+        return due_again(job, delay=self._backoff(job.attempts + 1), detail=detail)
 
-    def _settle(self, desk: Desk, ending: Ending) -> None:
-        job = ending.job
-        if ending.next is Next.DEAD:
-            self._store.inbox.dead(job, ending.detail)
-            _log.warning("ticket_set_aside", tenant=desk.tenant, ticket=job.ticket)
-        elif ending.next is Next.AGAIN:
-            self._try_later(job, ending.detail)
-        else:
-            self._store.inbox.done(job, ending.detail)
-        waited = self._clock.now().timestamp() - job.received_at
-        self._metrics.ticket(desk.tenant, ending, waited)
-        if ending.next is Next.DONE and ending.entry is not None:
-            _tell(desk, job, ending.entry, waited)
+    def _settle(self, desk: Desk, ended: Sequence["_Ended"]) -> None:
+        self._store.inbox.settle([self._settlement(one.ending) for one in ended])
+        for one in ended:
+            job, ending = one.ending.job, one.ending
+            if ending.next is Next.DEAD:
+                _log.warning("ticket_set_aside", tenant=desk.tenant, ticket=job.ticket)
+            waited = one.at - job.received_at
+            self._metrics.ticket(desk.tenant, ending, waited)
+            if ending.entry is not None:
+                _tell(desk, job, ending.entry, waited)
 
-    def _give_back(self, jobs: Iterable[Job], *, delay: float = 0.0, detail: str = "") -> None:
-        for job in jobs:
-            self._store.inbox.again(job, delay=delay, detail=detail, counts=False)
+    def _settlement(self, ending: Ending) -> Settlement:
+        if ending.next is Next.AGAIN:
+            return self._later(ending.job, ending.detail)
+        state = State.DEAD if ending.next is Next.DEAD else State.DONE
+        return Settlement(
+            job=ending.job, state=state, detail=ending.detail, conclusion=ending.conclusion
+        )
+
+    def _give_back(
+        self, jobs: Iterable[Job], *more: Settlement, delay: float = 0.0, detail: str = ""
+    ) -> None:
+        back = [due_again(job, delay=delay, detail=detail, counts=False) for job in jobs]
+        self._store.inbox.settle([*back, *more])
 
     def _backoff(self, failures: int) -> float:
         return retry.backoff(failures, self._random.uniform)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ended:
+    """The end of a ticket's path, and when that was, in Unix seconds."""
+
+    ending: Ending
+    at: float
 
 
 def _tell(desk: Desk, job: Job, entry: Entry, waited: float) -> None:

@@ -1,16 +1,19 @@
 """What must survive a crash: the inbox, cursors, the ledger of decisions, the case book."""
 
 from connector.store.books import Balance, look_at_books
-from connector.store.inbox import Arrived, Job, Received
-from connector.store.ledger import Entry, Outcome
+from connector.store.claim import Job
+from connector.store.inbox import Arrived, Received
+from connector.store.ledger import Conclusion, Entry, Outcome
 from connector.store.overview import TenantOverview, look
 from connector.store.queue import Filter, Queue, Row, look_at_rows
 from connector.store.schema import State
+from connector.store.settlement import Settlement, due_again
 from connector.store.store import Store
 
 __all__ = [
     "Arrived",
     "Balance",
+    "Conclusion",
     "Entry",
     "Filter",
     "Job",
@@ -18,9 +21,11 @@ __all__ = [
     "Queue",
     "Received",
     "Row",
+    "Settlement",
     "State",
     "Store",
     "TenantOverview",
+    "due_again",
     "look",
     "look_at_books",
     "look_at_rows",

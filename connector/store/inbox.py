@@ -4,20 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Update,
-    and_,
-    bindparam,
-    case,
-    delete,
-    insert,
-    or_,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Connection, bindparam, case, delete, insert, select
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as upsert
 
@@ -25,22 +12,14 @@ from connector.errors import StateUnusable
 from connector.model import Cursor, TenantId, TicketId, TicketRef
 from connector.ports import Clock
 from connector.store import books
+from connector.store.claim import IS_OPEN, Job, claim, recover
 from connector.store.engine import Database
 from connector.store.group import Work, commit
-from connector.store.schema import OPEN, State, cursors, deliveries, inbox
-
-IS_OPEN = text(OPEN)
-
-IN_HAND = (State.LEASED, State.PLANNED)
-
-MOST_CRASHES = 2
-"""Deaths of the process with a ticket in hand after which a person must look at it."""
+from connector.store.schema import State, cursors, deliveries, inbox
+from connector.store.settlement import Settlement, due_again, settle
 
 KEPT = 90 * 86400.0
 """Seconds for which a finished row is kept; the ledger keeps what was decided."""
-
-CLOCK_STEP = 3600.0
-"""Seconds ahead of us beyond which a due time can only come from a clock that was set back."""
 
 REPLAY_WINDOW = 72 * 3600.0
 """Seconds for which a delivery id is remembered: longer than any platform retries a webhook."""
@@ -82,20 +61,6 @@ class Arrived:
     delivery: str
     tickets: Collection[TicketId] = ()
     unreadable: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A claimed row: one ticket to look at; `marks` counts the events that it stood for then."""
-
-    id: int
-    tenant: TenantId
-    ticket: TicketId
-    source: str
-    marks: int
-    attempts: int
-    received_at: float
-    fence: int
 
 
 class Inbox:
@@ -174,20 +139,8 @@ class Inbox:
         leased, so that a ticket that its desk chokes on does not fail others with it; and a row
         during whose work the process died comes alone, when nothing else is left.
         """
-        now = self._now()
-        due = and_(
-            IS_OPEN,
-            # No pause is as long as that: our clock was set back, and would hold the row for ever.
-            or_(inbox.c.due_at <= now, inbox.c.due_at > now + CLOCK_STEP),
-        )
         with self._database.write() as connection:
-            tenant = _first_with_work(connection, tenants, due)
-            if tenant is None:
-                return ()
-            rows = and_(due, inbox.c.tenant == tenant)
-            most = 1 if tenant in shaky else limit
-            innocent = _lease(connection, and_(rows, inbox.c.crashes == 0), most)
-            return innocent or _lease(connection, rows, 1)
+            return claim(connection, limit, self._now(), tenants=tenants, shaky=shaky)
 
     def recover(self, suspects: Collection[int]) -> int:
         """Take over what a process that died had in hand; give how many rows were put on hold.
@@ -195,42 +148,26 @@ class Inbox:
         For the rows that are `suspects` the death counts: their tickets may have been the cause.
         A row that has one twice in a row is held.
         """
-        dead = State.HELD, self._now(), "the process died twice while it read this ticket"
-        mine = and_(inbox.c.state == State.LEASED, inbox.c.id.in_(suspects))
         with self._database.write() as connection:
-            connection.execute(update(inbox).where(mine).values(crashes=inbox.c.crashes + 1))
-            held = connection.execute(
-                update(inbox)
-                .where(mine, inbox.c.crashes >= MOST_CRASHES)
-                .values(dict(zip(("state", "finished_at", "detail"), dead, strict=True)))
-            )
-            connection.execute(
-                update(inbox).where(inbox.c.state.in_(IN_HAND)).values(state=State.READY)
-            )
-        return held.rowcount
+            return recover(connection, suspects, self._now())
+
+    def settle(self, settlements: Sequence[Settlement]) -> None:
+        """End claimed rows, and note how their plans ended, as `settlement.settle` says."""
+        if settlements:
+            with self._database.write() as connection:
+                settle(connection, settlements, self._now())
 
     def done(self, job: Job, detail: str = "") -> None:
         """Close a row, or make it ready again when further events came while it was leased."""
-        self._settle(job, State.DONE, detail)
+        self.settle([Settlement(job=job, detail=detail)])
 
     def dead(self, job: Job, detail: str) -> None:
         """Set a row aside that would fail again; it stays visible until a person acts."""
-        self._settle(job, State.DEAD, detail)
+        self.settle([Settlement(job=job, state=State.DEAD, detail=detail)])
 
     def again(self, job: Job, *, delay: float, detail: str, counts: bool = True) -> None:
-        """Make a leased row due again after `delay` seconds; `counts` spends one attempt.
-
-        Without a `detail` the row keeps the reason of its last failure.
-        """
-        values: dict[str, object] = {
-            "state": State.RETRY if delay > 0 else State.READY,
-            "due_at": self._now() + delay,
-            "attempts": job.attempts + int(counts),
-        }
-        if detail:
-            values["detail"] = detail
-        with self._database.write() as connection:
-            connection.execute(_leased(job).values(**values))
+        """Make a row due again after `delay` seconds, with or without spending an attempt."""
+        self.settle([due_again(job, delay=delay, detail=detail, counts=counts)])
 
     def forget_deliveries(self) -> None:
         """Drop delivery ids older than the replay window."""
@@ -242,20 +179,6 @@ class Inbox:
         """Drop rows that were finished long ago, and keep their number in the books."""
         with self._database.write() as connection:
             books.purge(connection, finished_before=self._now() - KEPT)
-
-    def _settle(self, job: Job, state: State, detail: str) -> None:
-        now = self._now()
-        with self._database.write() as connection:
-            settled = connection.execute(
-                _leased(job)
-                .where(inbox.c.marks == job.marks)
-                .values(state=state, finished_at=now, detail=detail)
-            )
-            if settled.rowcount == 0:
-                fresh = {"attempts": 0, "crashes": 0, "detail": ""}
-                connection.execute(_leased(job).values(state=State.READY, due_at=now, **fresh))
-            if state is State.DONE:
-                connection.execute(_set_aside_before(job).values(state=State.SUPERSEDED))
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
@@ -276,59 +199,6 @@ def _taking(arrived: Arrived, now: float) -> Work[Received]:
         return Received.NEW
 
     return take
-
-
-def _first_with_work(
-    connection: Connection, tenants: Sequence[TenantId], due: ColumnElement[bool]
-) -> TenantId | None:
-    """Give the first tenant, in the order given, that has a due row."""
-    any_due = select(inbox.c.id).where(due, inbox.c.tenant.in_(tenants)).limit(1)
-    if connection.execute(any_due).scalar() is None:
-        return None
-    for tenant in tenants:
-        one = select(inbox.c.id).where(due, inbox.c.tenant == tenant).limit(1)
-        if connection.execute(one).scalar() is not None:
-            return tenant
-    return None
-
-
-def _leased(job: Job) -> Update:
-    return update(inbox).where(
-        inbox.c.id == job.id, inbox.c.fence == job.fence, inbox.c.state.in_(IN_HAND)
-    )
-
-
-def _set_aside_before(job: Job) -> Update:
-    """Find the rows that failed before the ticket went through after all."""
-    return update(inbox).where(
-        inbox.c.tenant == job.tenant,
-        inbox.c.ticket == job.ticket,
-        inbox.c.id < job.id,
-        inbox.c.state.in_((State.DEAD, State.HELD)),
-    )
-
-
-def _lease(connection: Connection, rows: ColumnElement[bool], most: int) -> Sequence[Job]:
-    chosen = (
-        select(inbox.c.id)
-        .where(rows)
-        .order_by(inbox.c.crashes, inbox.c.due_at, inbox.c.id)
-        .limit(most)
-    )
-    leased = connection.execute(
-        update(inbox)
-        .where(inbox.c.id.in_(chosen))
-        .values(state=State.LEASED, fence=inbox.c.fence + 1)
-        .returning(*(inbox.c[name] for name in Job.__slots__))
-    )
-    return tuple(Job(**row) for row in leased.mappings())
-
-
-def mark_planned(connection: Connection, jobs: Sequence[Job]) -> None:
-    """Note, in the transaction that stores their plans, that jobs have one."""
-    for job in jobs:
-        # To read it did no harm: what it is suspected of is over.
-        connection.execute(_leased(job).values(state=State.PLANNED, crashes=0))
 
 
 def _row(

@@ -1,12 +1,12 @@
 """The ledger: what was decided for each ticket's words, why, and what became of it."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from connector.model import (
@@ -21,8 +21,8 @@ from connector.model import (
     Verdict,
 )
 from connector.ports import Clock
+from connector.store.claim import Job, mark_planned
 from connector.store.engine import Database
-from connector.store.inbox import Job, mark_planned
 from connector.store.schema import ledger
 
 
@@ -50,6 +50,22 @@ class Entry:
     verdicts: tuple[Verdict, ...]
     vector: bytes
     written: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """How a plan ended, and in which slots (`Verdict.slot`) a value of ours stands."""
+
+    tenant: TenantId
+    entry: Entry
+    outcome: Outcome
+    written: frozenset[str] = frozenset()
+
+
+def conclude(connection: Connection, conclusions: Sequence[Conclusion], now: float) -> None:
+    """Note how plans ended."""
+    if conclusions:
+        connection.execute(_CONCLUDE, [_ended(one, now) for one in conclusions])
 
 
 class Ledger:
@@ -95,22 +111,10 @@ class Ledger:
                 connection.execute(insert(ledger).on_conflict_do_nothing(), rows)
             mark_planned(connection, jobs)
 
-    def settle(
-        self, tenant: TenantId, entry: Entry, outcome: Outcome, *, written: Collection[str] = ()
-    ) -> None:
-        """Note how a plan ended, and in which slots (`Verdict.slot`) a value of ours stands."""
+    def settle(self, conclusion: Conclusion) -> None:
+        """Note how a plan ended whose job goes on."""
         with self._database.write() as connection:
-            connection.execute(
-                update(ledger)
-                .where(
-                    ledger.c.tenant == tenant,
-                    ledger.c.ticket == entry.ticket,
-                    ledger.c.content_hash == entry.content_hash,
-                )
-                .values(
-                    outcome=outcome, settled_at=self._now(), written=json.dumps(sorted(written))
-                )
-            )
+            conclude(connection, [conclusion], self._now())
 
     def written(self, tenant: TenantId, ticket: TicketId) -> Mapping[str, FieldValue]:
         """Give the last value that we set on a ticket, per slot (`Verdict.slot`)."""
@@ -176,3 +180,25 @@ def _update(saved: Mapping[str, Any]) -> FieldUpdate:
 
 def _value(saved: Any) -> FieldValue:
     return tuple(saved) if isinstance(saved, list) else saved
+
+
+_CONCLUDE = (
+    update(ledger)
+    .where(
+        ledger.c.tenant == bindparam("of"),
+        ledger.c.ticket == bindparam("about"),
+        ledger.c.content_hash == bindparam("words"),
+    )
+    .values({name: bindparam(name) for name in ("outcome", "settled_at", "written")})
+)
+
+
+def _ended(one: Conclusion, now: float) -> dict[str, object]:
+    return {
+        "of": one.tenant,
+        "about": one.entry.ticket,
+        "words": one.entry.content_hash,
+        "outcome": one.outcome,
+        "settled_at": now,
+        "written": json.dumps(sorted(one.written)),
+    }

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 
 from connector.errors import StateUnusable
-from connector.store.inbox import Job
+from connector.store.claim import Job
 
 FILE = "in-hand.json"
 PAGE = 4096

@@ -21,7 +21,7 @@ from sqlalchemy import insert
 
 from connector.clock import SystemClock
 from connector.model import Cursor, TenantId, TicketId, TicketRef
-from connector.store import Store
+from connector.store import Settlement, Store
 from connector.store.schema import State, inbox
 
 TENANT = TenantId("acme")
@@ -69,8 +69,7 @@ def work_off(store: Store) -> int:
     """Claim and finish until nothing is due; give how many that were."""
     count = 0
     while jobs := store.inbox.claim(BATCH, tenants=[TENANT]):
-        for job in jobs:
-            store.inbox.done(job)
+        store.inbox.settle([Settlement(job=job) for job in jobs])
         count += len(jobs)
     return count
 

@@ -16,14 +16,13 @@ from connector.model import (
 )
 from connector.pipeline import Ending, triage
 from connector.retry import MOST_ATTEMPTS
-from connector.store import Outcome, Store
+from connector.store import Outcome, Settlement, Store
 
 
 def run(store: Store, desk: Desk, *tickets: TicketId) -> Sequence[Ending]:
     store.inbox.receive(ACME, tickets, delivery=f"{tickets} {len(desk.classifier.asked)}")
     endings = list(triage(desk, store, store.inbox.claim(32, tenants=[ACME])))
-    for ending in endings:
-        store.inbox.done(ending.job)
+    store.inbox.settle([Settlement(job=one.job, conclusion=one.conclusion) for one in endings])
     return endings
 
 

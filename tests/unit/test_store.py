@@ -19,7 +19,7 @@ from connector.model import (
     TicketRef,
     Verdict,
 )
-from connector.store import Entry, Job, Outcome, Received, Store, look
+from connector.store import Conclusion, Entry, Job, Outcome, Received, Store, look
 
 ACME, BETA = TenantId("acme"), TenantId("beta")
 BOTH = (ACME, BETA)
@@ -205,6 +205,12 @@ def an_entry(outcome: Outcome = Outcome.PLANNED, content_hash: str = "h1") -> En
     )
 
 
+def concluded(*written: str) -> Conclusion:
+    return Conclusion(
+        tenant=ACME, entry=an_entry(), outcome=Outcome.WRITTEN, written=frozenset(written)
+    )
+
+
 def test_an_entry_comes_back_as_it_was(store: Store, a_ticket) -> None:
     ticket = a_ticket()
     entry = an_entry(content_hash=ticket.content_hash)
@@ -226,9 +232,9 @@ def test_a_plan_is_never_changed(store: Store, a_ticket) -> None:
 def test_only_what_was_written_counts_as_ours(store: Store) -> None:
     store.ledger.plan(ACME, [an_entry()])
     assert store.ledger.written(ACME, TicketId("7")) == {}
-    store.ledger.settle(ACME, an_entry(), Outcome.WRITTEN)
+    store.ledger.settle(concluded())
     assert store.ledger.written(ACME, TicketId("7")) == {}
-    store.ledger.settle(ACME, an_entry(), Outcome.WRITTEN, written={"c1"})
+    store.ledger.settle(concluded("c1"))
     assert store.ledger.written(ACME, TicketId("7")) == {"c1": "network"}
 
 
