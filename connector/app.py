@@ -29,7 +29,7 @@ from connector.poll import Poller
 from connector.ports import Adapter, Engine, Surroundings
 from connector.roster import Doing, Roster
 from connector.settings import Configuration, Models, TenantSettings
-from connector.store import Balance, Store, TenantOverview
+from connector.store import Balance, Store, TenantOverview, place_of
 from connector.web import api
 from connector.web.server import WebServer
 from connector.webhook import WebhookIntake
@@ -139,10 +139,11 @@ class Daemon:
         self._stopping.set()
 
     def _start(self, resources: ExitStack) -> None:
-        directory = self._configuration.daemon.state
-        self._store = resources.enter_context(Store(directory, self._clock))
+        secret = secrets.resolver()
+        place = place_of(self._configuration.daemon, secret)
+        self._store = resources.enter_context(Store(place, self._clock))
         self._engine = load_engine(self._configuration.daemon.models)
-        surroundings = Surroundings(secret=secrets.resolver(), clock=self._clock)
+        surroundings = Surroundings(secret=secret, clock=self._store.clock)
         self._adapters = {
             name: resources.enter_context(adapter_for(tenant, surroundings))
             for name, tenant in self._settings.items()
@@ -155,7 +156,8 @@ class Daemon:
             wake=self._bell.ring,
         )
         self._start_workers(resources)
-        control = ControlSocket(directory, self._store.queue, self._bell.ring)
+        self._store.listen(self._bell.ring)
+        control = ControlSocket(place.directory, self._store.queue, self._bell.ring)
         control.start()
         resources.callback(control.stop)
         self._start_web(resources)
@@ -174,7 +176,7 @@ class Daemon:
             Worker(
                 store=self._store,
                 roster=self._roster,
-                clock=self._clock,
+                clock=self._store.clock,
                 bell=self._bell,
                 metrics=self._metrics,
             )
@@ -188,7 +190,7 @@ class Daemon:
         intake = WebhookIntake(
             adapters=self._adapters,
             store=self._store,
-            clock=self._clock,
+            clock=self._store.clock,
             metrics=self._metrics,
             wake=self._bell.ring,
             backlogs={
@@ -233,7 +235,8 @@ class Daemon:
         """Connect a tenant's desk where that is still to do, then look what changed there."""
         if self._roster.wants_connection(tenant):
             self._connect(tenant)
-        self._poller.look(tenant)
+        if self._store.leads(tenant):
+            self._poller.look(tenant)
 
     def _connect(self, tenant: TenantId) -> None:
         """Connect a desk, or visit it again after a pause: one that is down stops nobody."""
@@ -257,6 +260,8 @@ class Daemon:
         """Read resolved tickets once, so that the first suggestions have something to go by."""
         suggests = any(rule.aspect is Aspect.ASSIGNEE for rule in desk.rules)
         if not suggests or self._store.cases.has_history(desk.tenant):
+            return
+        if not self._store.leads(desk.tenant):  # the daemon that does learns for all
             return
         learnt = 0
         try:

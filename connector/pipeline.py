@@ -61,12 +61,15 @@ def triage(desk: Desk, store: Store, jobs: Sequence[Job]) -> Iterator[Ending]:
 
     Every step may run twice: what was planned is never decided anew, and what stands on the desk
     is never written again. Raises `Retry`, `Unauthorized` and `Rejected` (of reading) for the
-    jobs not yet yielded.
+    jobs not yet yielded. Ends early, yielding the rest to whoever has them by then, when our claim
+    to them ran out.
     """
     tickets = _fetch(desk, [job.ticket for job in jobs])
     with store.suspects.watching(jobs):
         known, planned = _decided(desk, store, jobs, tuple(tickets.values()))
     for job in jobs:
+        if not store.holds(job):
+            return
         ticket = tickets.get(job.ticket)
         if ticket is None:
             store.cases.forget(desk.tenant, job.ticket)

@@ -18,6 +18,8 @@ from pydantic import (
     WrapValidator,
 )
 from pydantic_core import PydanticCustomError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from connector.model import Aspect, Mode, TenantId
 from connector.ports import SecretName
@@ -64,6 +66,30 @@ def _address(value: str) -> str:
         host = ""
     if not host or int(port) > MOST_PORT:
         raise PydanticCustomError("listen", "write IP-ADDRESS:PORT, the port up to 65535")
+    return value
+
+
+SQLITE = "sqlite"
+"""The store that every daemon can have to itself."""
+
+POSTGRESQL = "postgresql+psycopg"
+
+
+def _store(value: str) -> str:
+    if value == SQLITE:
+        return value
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or url.drivername != POSTGRESQL or not url.database:
+        raise PydanticCustomError(
+            "store", "write sqlite, or postgresql+psycopg://USER@HOST/DATABASE"
+        )
+    if url.password is not None or "password" in url.query:
+        raise PydanticCustomError(
+            "secret_in_clear", "leave the password out, and name a secret in store_password"
+        )
     return value
 
 
@@ -119,8 +145,11 @@ class DaemonSettings(Section):
 
     state: Path = Path("/var/lib/triaged")
     """The directory of the database; one daemon at a time owns it."""
-    store: Literal["sqlite"] = "sqlite"
-    """Where work is kept. This version knows `sqlite` only."""
+    store: Annotated[str, AfterValidator(_store)] = SQLITE
+    """Where work is kept: `sqlite`, a file in the state directory, or
+    `postgresql+psycopg://USER@HOST/DATABASE`, which several daemons may share."""
+    store_password: SecretName | None = None
+    """The name of the secret that is the database user's password, where it has one."""
     tenants: str = "tenants/*.yaml"
     """The tenant files, relative to this file; one tenant each."""
     web: Web = Web()

@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from connector import config, control, registry
+from connector import control
 from connector.cli import options
+from connector.cli.place import place
 from connector.clock import SystemClock
 from connector.settings import Duration
 from connector.store import Balance, Filter, Row, State, Store, look_at_books, look_at_rows
@@ -91,7 +92,7 @@ def _filtered(function: Callable[..., Any]) -> Callable[..., Any]:
 def list_rows(path: Path, *, as_json: bool, states: tuple[str, ...], **narrow: Any) -> None:
     """List work by filter, the oldest first."""
     shown = states or tuple(state.value for state in State if state not in _OVER)
-    _print(look_at_rows(_state(path), _filter(states=shown, **narrow)), as_json=as_json)
+    _print(look_at_rows(place(path), _filter(states=shown, **narrow)), as_json=as_json)
 
 
 @command.command("show")
@@ -100,7 +101,7 @@ def list_rows(path: Path, *, as_json: bool, states: tuple[str, ...], **narrow: A
 @click.argument("row", type=int)
 def show(path: Path, row: int, *, as_json: bool) -> None:
     """Show one piece of work, by the number that `list` gives it."""
-    found = look_at_rows(_state(path), Filter(row=row))
+    found = look_at_rows(place(path), Filter(row=row))
     if not found:
         raise click.ClickException(f"there is no row {row}; `triaged queue list` names them")
     if as_json:
@@ -143,7 +144,7 @@ def audit(path: Path, *, as_json: bool) -> None:
 
     Counts events; several may stand for one piece of work. Exits with 1 when any is missing.
     """
-    balances = look_at_books(_state(path))
+    balances = look_at_books(place(path))
     if as_json:
         told = [{**asdict(one), "missing": one.missing} for one in balances]
         click.echo(json.dumps(told, indent=2))
@@ -168,10 +169,6 @@ def _books(balances: Sequence[Balance]) -> Table:
     return table
 
 
-def _state(path: Path) -> Path:
-    return config.load(path, registry.platforms()).daemon.state
-
-
 def _filter(*, older_than: timedelta | None, **narrow: Any) -> Filter:
     before = None if older_than is None else (datetime.now(UTC) - older_than).timestamp()
     return Filter(received_before=before, **narrow)
@@ -179,10 +176,10 @@ def _filter(*, older_than: timedelta | None, **narrow: Any) -> Filter:
 
 def _change(action: str, path: Path, which: Filter, *, as_json: bool) -> None:
     """Have the daemon do it, or do it here when none runs."""
-    state = _state(path)
-    changed = control.ask(state, action, which)
+    where = place(path)
+    changed = control.ask(where.directory, action, which)
     if changed is None:
-        with Store(state, SystemClock()) as store:
+        with Store(where, SystemClock()) as store:
             changed = control.act(store.queue, action, which)
     _print(changed, as_json=as_json)
     if not as_json:

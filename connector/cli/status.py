@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from connector import config, registry
 from connector.cli import options
+from connector.cli.place import place
 from connector.store import TenantOverview, look
 
 OPEN_STATES = ("ready", "retry", "leased", "planned")
@@ -21,12 +21,11 @@ OPEN_STATES = ("ready", "retry", "leased", "planned")
 @options.configuration
 @options.as_json
 def command(path: Path, *, as_json: bool) -> None:
-    """Show each tenant's open, done and set-aside work, read from the state directory.
+    """Show each tenant's open, done and set-aside work, read from its store.
 
     The daemon need not be running; if it is, nothing is disturbed.
     """
-    settings = config.load(path, registry.platforms())
-    overviews = look(settings.daemon.state)
+    overviews = look(place(path))
     if as_json:
         click.echo(json.dumps([asdict(overview) for overview in overviews], indent=2))
         return

@@ -2,6 +2,7 @@
 
 from connector.store.books import Balance, look_at_books
 from connector.store.claim import Job
+from connector.store.database import Place, place_of
 from connector.store.inbox import Arrived, Received
 from connector.store.ledger import Conclusion, Entry, Outcome
 from connector.store.overview import TenantOverview, look
@@ -18,6 +19,7 @@ __all__ = [
     "Filter",
     "Job",
     "Outcome",
+    "Place",
     "Queue",
     "Received",
     "Row",
@@ -29,4 +31,5 @@ __all__ = [
     "look",
     "look_at_books",
     "look_at_rows",
+    "place_of",
 ]

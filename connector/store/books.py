@@ -1,17 +1,16 @@
 """The books: every event that was taken in is done, superseded, dropped, set aside or open."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select
-from sqlalchemy.dialects.sqlite import Insert
-from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.sql.dml import Insert
 
-from connector.errors import StateUnusable
 from connector.model import TenantId
-from connector.store.engine import ReadOnlyDatabase
+from connector.store import dialect
+from connector.store.database import Place, reading
 from connector.store.schema import State, books, inbox
 
 FINISHED = (State.DONE, State.SUPERSEDED)
@@ -39,10 +38,12 @@ def receive(connection: Connection, tenant: TenantId, events: int) -> None:
 def purge(connection: Connection, *, finished_before: float) -> None:
     """Drop rows that were finished before that time, and count their events as they ended."""
     old = inbox.c.state.in_(FINISHED) & (inbox.c.finished_at < finished_before)
-    totals = select(inbox.c.tenant, inbox.c.state, func.sum(inbox.c.marks)).where(old)
-    for tenant, state, events in connection.execute(totals.group_by(inbox.c.tenant, inbox.c.state)):
+    gone = delete(inbox).where(old).returning(inbox.c.tenant, inbox.c.state, inbox.c.marks)
+    totals: Counter[tuple[str, str]] = Counter()
+    for tenant, state, events in connection.execute(gone):
+        totals[tenant, state] += events
+    for (tenant, state), events in sorted(totals.items()):
         _add(connection, tenant, state, events)
-    connection.execute(delete(inbox).where(old))
 
 
 def drop(connection: Connection, tenant: str, events: int) -> None:
@@ -68,28 +69,27 @@ def audit(connection: Connection) -> tuple[Balance, ...]:
     )
 
 
-def look_at_books(directory: Path) -> tuple[Balance, ...]:
-    """Audit a directory that a daemon may own; raises `StateUnusable`."""
-    database = ReadOnlyDatabase(directory)
-    try:
-        with database.read() as connection:
-            return audit(connection)
-    except DatabaseError as error:
-        raise StateUnusable(f"{directory}: {error.orig}") from error
-    finally:
-        database.close()
+def look_at_books(place: Place) -> tuple[Balance, ...]:
+    """Audit a store that daemons may be using; raises `StateUnusable`."""
+    with reading(place) as connection:
+        return audit(connection)
 
 
 def _add(connection: Connection, tenant: str, account: str, events: int) -> None:
     if events:
-        connection.execute(_ADD[account], {"tenant": tenant, account: events})
+        added = dialect.of(connection, _ADD[account])
+        connection.execute(added, {"tenant": tenant, account: events})
 
 
-def _adding(account: str) -> Insert:
-    added = upsert(books).values({name: bindparam(name) for name in ("tenant", account)})
-    total = books.c[account] + added.excluded[account]
-    return added.on_conflict_do_update(index_elements=["tenant"], set_={account: total})
+def _adding(account: str) -> Mapping[str, Insert]:
+    def build(row: Any) -> Insert:
+        total = books.c[account] + row.excluded[account]
+        added: Insert = row.values(
+            {name: bindparam(name) for name in ("tenant", account)}
+        ).on_conflict_do_update(index_elements=["tenant"], set_={account: total})
+        return added
+
+    return dialect.upserts(books, build)
 
 
-# Made once: building a statement costs more than running it.
 _ADD = {name: _adding(name) for name in ("received", "done", "superseded", "dropped")}

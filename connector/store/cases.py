@@ -1,44 +1,58 @@
 """The case book: who works or resolved which ticket, and what it was like as a vector."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import delete, func, select
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import case, delete, func, select
+from sqlalchemy.sql.dml import Insert
 
 from connector.model import Case, Status, TenantId, Ticket, TicketId
-from connector.ports import Clock
-from connector.store.engine import Database
+from connector.store import dialect
+from connector.store.database import Database
 from connector.store.schema import cases, histories
 
 RECENT = 1000
 """Resolved tickets that a suggestion looks back on: 768 kB of vectors, some weeks of a desk."""
 
 
+def _noting(row: Any) -> Insert:
+    """Replace the case that is known, but no full vector by an empty one."""
+    new = row.excluded
+    vector = case((func.length(new.vector) > 0, new.vector), else_=cases.c.vector)
+    known = {name: new[name] for name in ("status", "group", "assignee", "updated_at")}
+    noted: Insert = row.on_conflict_do_update(
+        index_elements=["tenant", "ticket"], set_={**known, "vector": vector}
+    )
+    return noted
+
+
+_NOTE = dialect.upserts(cases, _noting)
+_LEARNT = dialect.upserts(histories, lambda row: row.on_conflict_do_nothing())
+
+
 class CaseBook:
     """The newest known state of each ticket's assignment."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     def note(self, tenant: TenantId, tickets: Sequence[tuple[Ticket, bytes]]) -> None:
         """Remember how tickets stand, with their vectors (empty: keep the one that is known)."""
-        if not tickets:
-            return
-        with self._database.write() as connection:
-            for ticket, vector in tickets:
-                row = {
-                    "status": ticket.status,
-                    "group": ticket.group,
-                    "assignee": ticket.assignee,
-                    "updated_at": ticket.updated_at.timestamp(),
-                }
-                known = {**row, "vector": vector} if vector else row
-                connection.execute(
-                    upsert(cases)
-                    .values(tenant=tenant, ticket=ticket.id, vector=vector, **row)
-                    .on_conflict_do_update(index_elements=["tenant", "ticket"], set_=known)
-                )
+        rows = [
+            {
+                "tenant": tenant,
+                "ticket": ticket.id,
+                "vector": vector,
+                "status": ticket.status,
+                "group": ticket.group,
+                "assignee": ticket.assignee,
+                "updated_at": ticket.updated_at.timestamp(),
+            }
+            for ticket, vector in sorted(tickets, key=lambda one: one[0].id)
+        ]
+        if rows:
+            with self._database.write() as connection:
+                connection.execute(dialect.of(connection, _NOTE), rows)
 
     def forget(self, tenant: TenantId, ticket: TicketId) -> None:
         """Drop a ticket that its desk deleted."""
@@ -81,11 +95,9 @@ class CaseBook:
 
     def note_history(self, tenant: TenantId) -> None:
         """Note that they were."""
-        now = self._clock.now().timestamp()
+        learnt = {"tenant": tenant, "learnt_at": self._database.clock.now().timestamp()}
         with self._database.write() as connection:
-            connection.execute(
-                upsert(histories).values(tenant=tenant, learnt_at=now).on_conflict_do_nothing()
-            )
+            connection.execute(dialect.of(connection, _LEARNT), learnt)
 
     def open_load(self, tenant: TenantId) -> Mapping[str, int]:
         """Count the open tickets of each assignee."""

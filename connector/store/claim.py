@@ -1,12 +1,13 @@
 """Who works on which row: claims under a rising fence, and what a dead process left behind."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, text, update
 
 from connector.model import TenantId, TicketId
-from connector.store.schema import OPEN, State, inbox
+from connector.store.dialect import POSTGRESQL, server_now
+from connector.store.schema import OPEN, State, inbox, nodes
 
 IS_OPEN = text(OPEN)
 
@@ -31,6 +32,7 @@ class Job:
     attempts: int
     received_at: float
     fence: int
+    owner: str
 
 
 def claim(
@@ -40,33 +42,38 @@ def claim(
     *,
     tenants: Sequence[TenantId],
     shaky: Collection[TenantId],
+    owner: str,
 ) -> Sequence[Job]:
-    """Lease rows as `Inbox.claim` says."""
+    """Lease rows as `Inbox.claim` says, in that owner's name."""
     due = and_(
         IS_OPEN,
+        _is_free(owner),
         # No pause is as long as that: our clock was set back, and would hold the row for ever.
         or_(inbox.c.due_at <= now, inbox.c.due_at > now + CLOCK_STEP),
     )
-    tenant = _first_with_work(connection, tenants, due)
-    if tenant is None:
-        return ()
-    rows = and_(due, inbox.c.tenant == tenant)
-    most = 1 if tenant in shaky else limit
-    innocent = _lease(connection, and_(rows, inbox.c.crashes == 0), most)
-    return innocent or _lease(connection, rows, 1)
+    for tenant in _with_work(connection, tenants, due):
+        rows = and_(due, inbox.c.tenant == tenant)
+        most = 1 if tenant in shaky else limit
+        innocent = _lease(connection, and_(rows, inbox.c.crashes == 0), most, owner)
+        # None at all: another daemon is just taking them.
+        if jobs := innocent or _lease(connection, rows, 1, owner):
+            return jobs
+    return ()
 
 
-def recover(connection: Connection, suspects: Collection[int], now: float) -> int:
+def recover(connection: Connection, suspects: Collection[int], owner: str, now: float) -> int:
     """Take over what a process that died had in hand, as `Inbox.recover` says."""
     dead = State.HELD, now, "the process died twice while it read this ticket"
-    mine = and_(inbox.c.state == State.LEASED, inbox.c.id.in_(suspects))
+    in_hand = and_(inbox.c.state.in_(IN_HAND), inbox.c.owner == owner)
+    lock(connection, in_hand)
+    mine = and_(inbox.c.state == State.LEASED, inbox.c.owner == owner, inbox.c.id.in_(suspects))
     connection.execute(update(inbox).where(mine).values(crashes=inbox.c.crashes + 1))
     held = connection.execute(
         update(inbox)
         .where(mine, inbox.c.crashes >= MOST_CRASHES)
         .values(dict(zip(("state", "finished_at", "detail"), dead, strict=True)))
     )
-    connection.execute(update(inbox).where(inbox.c.state.in_(IN_HAND)).values(state=State.READY))
+    connection.execute(update(inbox).where(in_hand).values(state=State.READY))
     return held.rowcount
 
 
@@ -74,7 +81,18 @@ def mark_planned(connection: Connection, jobs: Sequence[Job]) -> None:
     """Note, in the transaction that stores their plans, that jobs have one."""
     # To read them did no harm: what they were suspected of is over.
     if jobs:
-        connection.execute(_PLANNED, [claimed(job) for job in jobs])
+        ordered = sorted(jobs, key=lambda job: job.ticket)
+        connection.execute(_PLANNED, [claimed(job) for job in ordered])
+
+
+def lock(connection: Connection, rows: ColumnElement[bool]) -> None:
+    """Lock rows in the one order that all writers keep, so that none waits for another in a ring.
+
+    Of no effect on SQLite, which has one writer.
+    """
+    if connection.dialect.name == POSTGRESQL:
+        chosen = select(inbox.c.id).where(rows).order_by(inbox.c.tenant, inbox.c.ticket)
+        connection.execute(chosen.with_for_update())
 
 
 def claimed(job: Job) -> dict[str, object]:
@@ -95,31 +113,43 @@ CLAIMED = update(inbox).where(
 _PLANNED = CLAIMED.values(state=State.PLANNED, crashes=0)
 
 
-def _first_with_work(
+def _is_free(owner: str) -> ColumnElement[bool]:
+    """Give the condition that nobody alive but the caller, who works on none of them, has a row."""
+    alive = select(nodes.c.name).where(nodes.c.alive_until > server_now())
+    in_hand = inbox.c.state.in_(IN_HAND)
+    return or_(~in_hand, inbox.c.owner == owner, inbox.c.owner.not_in(alive))
+
+
+def _with_work(
     connection: Connection, tenants: Sequence[TenantId], due: ColumnElement[bool]
-) -> TenantId | None:
-    """Give the first tenant, in the order given, that has a due row."""
+) -> Iterator[TenantId]:
+    """Yield the tenants that have a due row, in the order given."""
     any_due = select(inbox.c.id).where(due, inbox.c.tenant.in_(tenants)).limit(1)
     if connection.execute(any_due).scalar() is None:
-        return None
+        return
     for tenant in tenants:
         one = select(inbox.c.id).where(due, inbox.c.tenant == tenant).limit(1)
         if connection.execute(one).scalar() is not None:
-            return tenant
-    return None
+            yield tenant
 
 
-def _lease(connection: Connection, rows: ColumnElement[bool], most: int) -> Sequence[Job]:
+def _lease(
+    connection: Connection, rows: ColumnElement[bool], most: int, owner: str
+) -> Sequence[Job]:
+    # Named and locked first: a statement that both chooses and changes may choose anew on
+    # PostgreSQL while it changes, and take more than it was to.
     chosen = (
         select(inbox.c.id)
         .where(rows)
         .order_by(inbox.c.crashes, inbox.c.due_at, inbox.c.id)
         .limit(most)
+        .with_for_update(skip_locked=True)
+        .cte("chosen")
     )
     leased = connection.execute(
         update(inbox)
-        .where(inbox.c.id.in_(chosen))
-        .values(state=State.LEASED, fence=inbox.c.fence + 1)
+        .where(inbox.c.id.in_(select(chosen.c.id)))
+        .values(state=State.LEASED, fence=inbox.c.fence + 1, owner=owner)
         .returning(*(inbox.c[name] for name in Job.__slots__))
     )
     return tuple(Job(**row) for row in leased.mappings())

@@ -1,4 +1,4 @@
-"""Lets many works share one durable commit, each with a result or an error of its own."""
+"""Lets many items share one durable commit, each with a result or an error of its own."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -7,35 +7,39 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.errors import StateUnusable, TriagedError
-from connector.store.engine import Database
+from connector.store.database import Database
 
+ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
-Work = Callable[[Connection], ResultT]
+Work = Callable[[Connection, Sequence[ItemT]], Sequence[ResultT]]
 
 _FAILURES = (TriagedError, SQLAlchemyError, ValueError, OverflowError)
 """What a work's statements and its commit raise; anything else is a defect, and nothing is kept."""
 
 
-def commit(database: Database, works: Sequence[Work[ResultT]]) -> Sequence[ResultT | StateUnusable]:
-    """Run the works in one transaction; give each one's result once all are on disk, in order.
+def commit(
+    database: Database, items: Sequence[ItemT], work: Work[ItemT, ResultT]
+) -> Sequence[ResultT | StateUnusable]:
+    """Work on all items in one transaction; give each one's result once all are on disk, in order.
 
-    When any fails, nothing of the group is kept and each runs again alone, so a failure is the
-    result of its own work and of no other. A work may therefore run twice, the first time without
-    effect.
+    When any fails, nothing of the group is kept and each is worked on again alone, so a failure is
+    the result of its own item and of no other. The work may therefore run twice, the first time
+    without effect.
     """
-    if not works:
+    if not items:
         return ()
     try:
         with database.write() as connection:
-            return tuple(work(connection) for work in works)
+            return work(connection, items)
     except _FAILURES:
-        return tuple(_alone(database, work) for work in works)
+        return tuple(_alone(database, item, work) for item in items)
 
 
-def _alone(database: Database, work: Work[ResultT]) -> ResultT | StateUnusable:
+def _alone(database: Database, item: ItemT, work: Work[ItemT, ResultT]) -> ResultT | StateUnusable:
     try:
         with database.write() as connection:
-            return work(connection)
+            [result] = work(connection, [item])
+            return result
     except StateUnusable as error:
         return error
     except _FAILURES as error:

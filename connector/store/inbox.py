@@ -3,19 +3,20 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
+from itertools import groupby
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, insert, select
-from sqlalchemy.dialects.sqlite import Insert
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, bindparam, case, delete, insert, select, text
+from sqlalchemy.sql.dml import Insert
 
 from connector.errors import StateUnusable
 from connector.model import Cursor, TenantId, TicketId, TicketRef
-from connector.ports import Clock
-from connector.store import books
+from connector.store import books, dialect
 from connector.store.claim import IS_OPEN, Job, claim, recover
-from connector.store.engine import Database
-from connector.store.group import Work, commit
-from connector.store.schema import State, cursors, deliveries, inbox
+from connector.store.database import Database
+from connector.store.group import commit
+from connector.store.schema import OPEN, State, cursors, deliveries, inbox
 from connector.store.settlement import Settlement, due_again, settle
 
 KEPT = 90 * 86400.0
@@ -25,25 +26,32 @@ REPLAY_WINDOW = 72 * 3600.0
 """Seconds for which a delivery id is remembered: longer than any platform retries a webhook."""
 
 
-def _marking() -> Insert:
+def _marking(row: Any) -> Insert:
     """Open a row, or count one more event on the one that the index `inbox_open` finds."""
-    [index] = [each for each in inbox.indexes if each.name == "inbox_open"]
-    row = upsert(inbox).values({name: bindparam(name) for name in _MARKED})
     newer = row.excluded.version
-    return row.on_conflict_do_update(
+    marked: Insert = row.values({name: bindparam(name) for name in _MARKED}).on_conflict_do_update(
         index_elements=[inbox.c.tenant, inbox.c.ticket],
-        index_where=index.dialect_options["sqlite"]["where"],
+        index_where=text(OPEN),
         set_={
             "marks": inbox.c.marks + 1,
             "version": case((newer == "", inbox.c.version), else_=newer),
         },
     )
+    return marked
 
 
-# Made once: to build these two for each webhook cost three times as much as to run them.
+def _moving(row: Any) -> Insert:
+    moved: Insert = row.on_conflict_do_update(
+        index_elements=[cursors.c.tenant],
+        set_={"cursor": row.excluded.cursor, "moved_at": row.excluded.moved_at},
+    )
+    return moved
+
+
 _MARKED = ("tenant", "ticket", "state", "source", "received_at", "due_at", "version")
-_MARK = _marking()
-_NOTE = upsert(deliveries).on_conflict_do_nothing()
+_MARK = dialect.upserts(inbox, _marking)
+_MOVE = dialect.upserts(cursors, _moving)
+_NOTE = dialect.upserts(deliveries, lambda row: row.on_conflict_do_nothing())
 
 
 class Received(Enum):
@@ -66,17 +74,15 @@ class Arrived:
 class Inbox:
     """At most one open row per tenant and ticket; every change is one durable transaction."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     def take_in(self, deliveries: Sequence[Arrived]) -> Sequence[Received | StateUnusable]:
         """Take webhook deliveries in with one commit; an error is the result of its own delivery.
 
         A delivery id that was seen before changes nothing.
         """
-        now = self._now()
-        return commit(self._database, [_taking(each, now) for each in deliveries])
+        return commit(self._database, deliveries, partial(_take, now=self._now()))
 
     def receive(
         self, tenant: TenantId, tickets: Collection[TicketId], *, delivery: str
@@ -103,15 +109,10 @@ class Inbox:
         with self._database.write() as connection:
             new = [ref for ref in refs if not _is_known(connection, tenant, ref)]
             books.receive(connection, tenant, len(new))
-            for ref in new:
-                _mark(connection, ref, tenant, "poll", now)
-            position = upsert(cursors).values(tenant=tenant, cursor=cursor, moved_at=now)
-            connection.execute(
-                position.on_conflict_do_update(
-                    index_elements=[cursors.c.tenant],
-                    set_={"cursor": position.excluded.cursor, "moved_at": now},
-                )
-            )
+            rows = [_row(tenant, ref.id, "poll", now, version=ref.version) for ref in new]
+            _mark(connection, rows)
+            position = {"tenant": tenant, "cursor": cursor, "moved_at": now}
+            connection.execute(dialect.of(connection, _MOVE), position)
         return len(new)
 
     def cursor(self, tenant: TenantId) -> Cursor | None:
@@ -134,22 +135,27 @@ class Inbox:
     ) -> Sequence[Job]:
         """Lease up to `limit` due rows of the first of `tenants` that has any, oldest first.
 
-        `tenants` are those that nobody works on just now. A leased row of theirs was left behind
-        by a crash or a full disk, and is due again. Of a tenant that is `shaky` only one row is
+        `tenants` are those that nobody in this process works on just now. A row of theirs that it
+        leased was left behind by a full disk, and is due again; so is one of a process that died.
+        Of a tenant that is `shaky` only one row is
         leased, so that a ticket that its desk chokes on does not fail others with it; and a row
         during whose work the process died comes alone, when nothing else is left.
         """
         with self._database.write() as connection:
-            return claim(connection, limit, self._now(), tenants=tenants, shaky=shaky)
+            owner = self._database.owner
+            return claim(connection, limit, self._now(), tenants=tenants, shaky=shaky, owner=owner)
 
     def recover(self, suspects: Collection[int]) -> int:
-        """Take over what a process that died had in hand; give how many rows were put on hold.
+        """Take over what the process before this one had in hand; give how many rows were held.
 
         For the rows that are `suspects` the death counts: their tickets may have been the cause.
         A row that has one twice in a row is held.
         """
+        left = self._database.left
+        if left is None:
+            return 0
         with self._database.write() as connection:
-            return recover(connection, suspects, self._now())
+            return recover(connection, suspects, left, self._now())
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
         """End claimed rows, and note how their plans ended, as `settlement.settle` says."""
@@ -181,45 +187,61 @@ class Inbox:
             books.purge(connection, finished_before=self._now() - KEPT)
 
     def _now(self) -> float:
-        return self._clock.now().timestamp()
+        return self._database.clock.now().timestamp()
 
 
-def _taking(arrived: Arrived, now: float) -> Work[Received]:
-    def take(connection: Connection) -> Received:
-        if not _is_first(connection, arrived.tenant, arrived.delivery, now):
-            return Received.REPLAY
-        tickets = dict.fromkeys(arrived.tickets)
-        books.receive(connection, arrived.tenant, len(tickets) + bool(arrived.unreadable))
-        for ticket in tickets:
-            _mark(connection, TicketRef(id=ticket, version=""), arrived.tenant, "webhook", now)
-        if arrived.unreadable:
-            values = _row(arrived.tenant, TicketId(""), State.HELD, "webhook", now)
-            held = insert(inbox).values(**values, detail=arrived.unreadable, finished_at=now)
-            connection.execute(held)
-        return Received.NEW
-
-    return take
+def _take(connection: Connection, arrivals: Sequence[Arrived], *, now: float) -> Sequence[Received]:
+    """Take deliveries in, locking rows in the one order that all writers keep."""
+    results = [Received.REPLAY] * len(arrivals)
+    places = sorted(
+        range(len(arrivals)), key=lambda at: (arrivals[at].tenant, arrivals[at].delivery)
+    )
+    first = [at for at in places if _is_first(connection, arrivals[at], now)]
+    for at in first:
+        results[at] = Received.NEW
+    new = [arrivals[at] for at in first]
+    for tenant, group in groupby(new, key=lambda one: one.tenant):
+        events = sum(len(set(one.tickets)) + bool(one.unreadable) for one in group)
+        books.receive(connection, tenant, events)
+    _mark(
+        connection,
+        [_row(one.tenant, ticket, "webhook", now) for one in new for ticket in set(one.tickets)],
+    )
+    held = [
+        {
+            **_row(one.tenant, TicketId(""), "webhook", now),
+            "state": State.HELD,
+            "detail": one.unreadable,
+            "finished_at": now,
+        }
+        for one in new
+        if one.unreadable
+    ]
+    if held:
+        connection.execute(insert(inbox), held)
+    return results
 
 
 def _row(
-    tenant: TenantId, ticket: TicketId, state: State, source: str, now: float
+    tenant: TenantId, ticket: TicketId, source: str, now: float, *, version: str = ""
 ) -> dict[str, object]:
     return {
         "tenant": tenant,
         "ticket": ticket,
-        "state": state,
+        "state": State.READY,
         "source": source,
+        "version": version,
         "received_at": now,
         "due_at": now,
     }
 
 
-def _mark(
-    connection: Connection, ref: TicketRef, tenant: TenantId, source: str, now: float
-) -> None:
-    """Open a row for the ticket, or note one more event on the row that is open."""
-    row = _row(tenant, ref.id, State.READY, source, now)
-    connection.execute(_MARK, {**row, "version": ref.version})
+def _mark(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
+    """Open a row for each ticket, or note one more event on the row that is open."""
+    if rows:
+        ordered = sorted(rows, key=lambda row: (row["tenant"], row["ticket"]))
+        connection.execute(dialect.of(connection, _MARK), ordered)
+        dialect.ring(connection)
 
 
 def _is_known(connection: Connection, tenant: TenantId, ref: TicketRef) -> bool:
@@ -231,6 +253,6 @@ def _is_known(connection: Connection, tenant: TenantId, ref: TicketRef) -> bool:
     return connection.execute(same.limit(1)).scalar() is not None
 
 
-def _is_first(connection: Connection, tenant: TenantId, delivery: str, now: float) -> bool:
-    noted = {"tenant": tenant, "delivery": delivery, "received_at": now}
-    return connection.execute(_NOTE, noted).rowcount == 1
+def _is_first(connection: Connection, arrived: Arrived, now: float) -> bool:
+    noted = {"tenant": arrived.tenant, "delivery": arrived.delivery, "received_at": now}
+    return connection.execute(dialect.of(connection, _NOTE), noted).rowcount == 1

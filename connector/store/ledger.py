@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from connector.model import (
     Action,
@@ -20,9 +19,9 @@ from connector.model import (
     TicketId,
     Verdict,
 )
-from connector.ports import Clock
+from connector.store import dialect
 from connector.store.claim import Job, mark_planned
-from connector.store.engine import Database
+from connector.store.database import Database
 from connector.store.schema import ledger
 
 
@@ -71,9 +70,8 @@ def conclude(connection: Connection, conclusions: Sequence[Conclusion], now: flo
 class Ledger:
     """One entry per tenant, ticket and content hash; no ticket text."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     def find(self, tenant: TenantId, ticket: Ticket) -> Entry | None:
         """Give the entry for the ticket's present wording."""
@@ -108,7 +106,7 @@ class Ledger:
         ]
         with self._database.write() as connection:
             if rows:
-                connection.execute(insert(ledger).on_conflict_do_nothing(), rows)
+                connection.execute(dialect.of(connection, _PLAN), rows)
             mark_planned(connection, jobs)
 
     def settle(self, conclusion: Conclusion) -> None:
@@ -148,7 +146,7 @@ class Ledger:
             )
 
     def _now(self) -> float:
-        return self._clock.now().timestamp()
+        return self._database.clock.now().timestamp()
 
 
 def _verdict(saved: Mapping[str, Any]) -> Verdict:
@@ -182,6 +180,7 @@ def _value(saved: Any) -> FieldValue:
     return tuple(saved) if isinstance(saved, list) else saved
 
 
+_PLAN = dialect.upserts(ledger, lambda row: row.on_conflict_do_nothing())
 _CONCLUDE = (
     update(ledger)
     .where(

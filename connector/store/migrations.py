@@ -8,9 +8,25 @@ from types import MappingProxyType
 
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Column, Connection, Integer, String, insert, inspect, select, text, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Float,
+    Integer,
+    String,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
+)
 
 from connector.store import schema
+from connector.store.dialect import POSTGRESQL
+
+ONE_AT_A_TIME = 0x74726961
+"""The number of the advisory lock that a migration takes; any other would do."""
 
 
 def bring_up(connection: Connection) -> int:
@@ -18,6 +34,9 @@ def bring_up(connection: Connection) -> int:
 
     A version that is not known is left as it is.
     """
+    if connection.dialect.name == POSTGRESQL:
+        # Several daemons may be started at once: one creates, the others find it done.
+        connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
     table = schema.schema_version
     found = None
     if inspect(connection).has_table(table.name):
@@ -61,5 +80,16 @@ def _leave_1(operations: Operations) -> None:
     )
 
 
-_STEPS: Mapping[int, Callable[[Operations], None]] = MappingProxyType({1: _leave_1})
+def _leave_2(operations: Operations) -> None:
+    """Rows that several daemons claim, each under its name."""
+    owner: Column[str] = Column("owner", String(64), nullable=False, server_default="")
+    operations.add_column("inbox", owner)
+    operations.create_table(
+        "nodes",
+        Column("name", String(64), primary_key=True),
+        Column("alive_until", Float, nullable=False),
+    )
+
+
+_STEPS: Mapping[int, Callable[[Operations], None]] = MappingProxyType({1: _leave_1, 2: _leave_2})
 """By the version that a step leaves behind."""

@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select
-from sqlalchemy.exc import DatabaseError
 
-from connector.errors import StateUnusable
-from connector.store.engine import FILE, ReadOnlyDatabase
+from connector.store.database import Place, reading
 from connector.store.schema import State, cursors, inbox, ledger
 
 UNSTARTED = (State.READY, State.RETRY)
@@ -41,16 +38,10 @@ class TenantOverview:
     trouble: tuple[Trouble, ...]
 
 
-def look(directory: Path) -> Sequence[TenantOverview]:
-    """Read a state directory, which another process may own; raises `StateUnusable`."""
-    database = ReadOnlyDatabase(directory)
-    try:
-        with database.read() as connection:
-            return read(connection)
-    except DatabaseError as error:
-        raise StateUnusable(f"{directory / FILE}: {error.orig}") from error
-    finally:
-        database.close()
+def look(place: Place) -> Sequence[TenantOverview]:
+    """Read a store that daemons may be using; raises `StateUnusable`."""
+    with reading(place) as connection:
+        return read(connection)
 
 
 def read(connection: Connection) -> Sequence[TenantOverview]:

@@ -2,15 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
-from sqlalchemy.exc import DatabaseError
 
-from connector.errors import StateUnusable
-from connector.ports import Clock
-from connector.store import books
-from connector.store.engine import Database, ReadOnlyDatabase
+from connector.store import books, dialect
+from connector.store.database import Database, Place, reading
 from connector.store.schema import OPEN_STATES, State, inbox
 
 SET_ASIDE = (State.DEAD, State.HELD)
@@ -46,27 +42,20 @@ class Filter:
     limit: int = 1000
 
 
-def look_at_rows(directory: Path, which: Filter) -> Sequence[Row]:
-    """Give the rows that a filter means, the oldest first, of a directory that a daemon may own.
+def look_at_rows(place: Place, which: Filter) -> Sequence[Row]:
+    """Give the rows that a filter means, the oldest first, from a store that daemons may be using.
 
     Raises `StateUnusable`.
     """
-    database = ReadOnlyDatabase(directory)
-    try:
-        with database.read() as connection:
-            return _found(connection, which)
-    except DatabaseError as error:
-        raise StateUnusable(f"{directory}: {error.orig}") from error
-    finally:
-        database.close()
+    with reading(place) as connection:
+        return _found(connection, which)
 
 
 class Queue:
     """What a person does with work that was set aside. Each call is one durable transaction."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     def retry(self, which: Filter) -> Sequence[Row]:
         """Make set-aside rows ready again, with all their attempts; give those as they were.
@@ -74,7 +63,7 @@ class Queue:
         A row without a ticket cannot be tried. Of a ticket's rows the newest counts, and none when
         the ticket is open anyway: its present state will be looked at.
         """
-        now = self._clock.now().timestamp()
+        now = self._database.clock.now().timestamp()
         newest = select(func.max(inbox.c.id)).where(inbox.c.state.in_(SET_ASIDE))
         newest = newest.group_by(inbox.c.tenant, inbox.c.ticket)
         opened = inbox.alias()
@@ -95,6 +84,7 @@ class Queue:
             ready = {"state": State.READY, "due_at": now, **anew}
             for row in found:
                 connection.execute(update(inbox).where(inbox.c.id == row.id).values(**ready))
+            dialect.ring(connection)
         return found
 
     def drop(self, which: Filter) -> Sequence[Row]:

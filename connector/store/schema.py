@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Float,
     Index,
@@ -17,10 +18,16 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = 2
+VERSION = 3
 """The schema's version, kept in the database; a daemon refuses one that it does not know."""
 
 metadata = MetaData()
+
+_Number = BigInteger().with_variant(Integer, "sqlite")
+"""A row's number. SQLite counts up by itself for the type INTEGER only, which has 64 bits there."""
+
+_Words = String(255).with_variant(Text, "postgresql")
+"""Text from outside: SQLite takes any length, and PostgreSQL must not refuse what SQLite takes."""
 
 
 class State(StrEnum):
@@ -51,12 +58,12 @@ schema_version = Table("schema_version", metadata, Column("version", Integer, nu
 inbox = Table(
     "inbox",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _Number, primary_key=True),
     Column("tenant", String(63), nullable=False),
-    Column("ticket", String(255), nullable=False),
+    Column("ticket", _Words, nullable=False),
     Column("state", String(16), nullable=False),
     Column("source", String(16), nullable=False),
-    Column("version", String(255), nullable=False, server_default=""),
+    Column("version", _Words, nullable=False, server_default=""),
     # Further events for a row that is already open only count here.
     Column("marks", Integer, nullable=False, server_default="1"),
     Column("attempts", Integer, nullable=False, server_default="0"),
@@ -66,6 +73,8 @@ inbox = Table(
     Column("detail", Text, nullable=False, server_default=""),
     # Raised by each claim: who claimed earlier can no longer settle the row.
     Column("fence", Integer, nullable=False, server_default="0"),
+    # Who claimed it; whether he is still alive, `nodes` tells.
+    Column("owner", String(64), nullable=False, server_default=""),
     # Times in a row that the process died while it read the ticket.
     Column("crashes", Integer, nullable=False, server_default="0"),
     # The rule "at most one open row per tenant and ticket" is the database's, not a program's.
@@ -89,6 +98,15 @@ inbox = Table(
     ),
     Index("inbox_due", "tenant", "state", "due_at"),
     Index("inbox_ticket", "tenant", "ticket", "version"),
+)
+
+# The daemons that share the database. On SQLite there is one, and it is not listed.
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    # By the server's clock; what a node claimed is anybody's afterwards.
+    Column("alive_until", Float, nullable=False),
 )
 
 books = Table(
@@ -115,7 +133,7 @@ deliveries = Table(
     "deliveries",
     metadata,
     Column("tenant", String(63), nullable=False),
-    Column("delivery", String(255), nullable=False),
+    Column("delivery", _Words, nullable=False),
     Column("received_at", Float, nullable=False),
     PrimaryKeyConstraint("tenant", "delivery"),
     Index("deliveries_age", "received_at"),
@@ -124,14 +142,14 @@ deliveries = Table(
 ledger = Table(
     "ledger",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _Number, primary_key=True),
     Column("tenant", String(63), nullable=False),
-    Column("ticket", String(255), nullable=False),
+    Column("ticket", _Words, nullable=False),
     Column("content_hash", String(64), nullable=False),
     Column("outcome", String(16), nullable=False),
     Column("planned_at", Float, nullable=False),
     Column("settled_at", Float),
-    Column("bundle", String(255), nullable=False),
+    Column("bundle", _Words, nullable=False),
     Column("language", String(8), nullable=False, server_default=""),
     Column("verdicts", Text, nullable=False),
     # Which of the plan's slots hold a value that came from us.
@@ -151,10 +169,10 @@ cases = Table(
     "cases",
     metadata,
     Column("tenant", String(63), nullable=False),
-    Column("ticket", String(255), nullable=False),
+    Column("ticket", _Words, nullable=False),
     Column("status", String(16), nullable=False),
-    Column("group", String(255), nullable=False, server_default=""),
-    Column("assignee", String(255), nullable=False, server_default=""),
+    Column("group", _Words, nullable=False, server_default=""),
+    Column("assignee", _Words, nullable=False, server_default=""),
     Column("vector", LargeBinary, nullable=False),
     Column("updated_at", Float, nullable=False),
     PrimaryKeyConstraint("tenant", "ticket"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Update, bindparam, case, update
 
-from connector.store.claim import CLAIMED, Job, claimed, is_one_of
+from connector.store.claim import CLAIMED, Job, claimed, is_one_of, lock
 from connector.store.ledger import Conclusion, conclude
 from connector.store.schema import State, inbox
 
@@ -38,7 +38,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement], now: float
     A row that somebody else claimed meanwhile stays his. One that had further events is ready
     again, whatever it ended with. What was set aside of a ticket that is done now is superseded.
     """
-    # Always in this order: two writers that lock the same rows must not wait for each other.
+    lock(connection, inbox.c.id.in_([one.job.id for one in settlements]))
     ordered = sorted(settlements, key=lambda one: one.job.ticket)
     conclude(connection, [one.conclusion for one in ordered if one.conclusion], now)
     ended = [one for one in ordered if one.state in {State.DONE, State.DEAD}]

@@ -1,15 +1,16 @@
 """Everything that a daemon keeps, opened together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from pathlib import Path
 from typing import Self
 
+from connector.model import TenantId
 from connector.ports import Clock
 from connector.store import books, overview
 from connector.store.books import Balance
 from connector.store.cases import CaseBook
-from connector.store.engine import Database
+from connector.store.claim import Job
+from connector.store.database import Place, opened
 from connector.store.inbox import Inbox
 from connector.store.ledger import Ledger
 from connector.store.overview import TenantOverview
@@ -18,28 +19,49 @@ from connector.store.suspects import Suspects
 
 
 class Store:
-    """The durable state of one daemon; a context manager that gives the directory up at its end.
+    """The durable state of one daemon; a context manager that gives its place up at its end.
 
     Raises `StateInUse` when another process owns the directory, `StateUnusable` when the
     database cannot be opened.
     """
 
-    def __init__(self, directory: Path, clock: Clock) -> None:
+    def __init__(self, place: Place, clock: Clock) -> None:
         with ExitStack() as resources:
-            self._database = resources.enter_context(closing(Database(directory)))
-            self.suspects = resources.enter_context(closing(Suspects(directory)))
-            self.inbox = Inbox(self._database, clock)
+            self._database = resources.enter_context(closing(opened(place, clock)))
+            self.suspects = resources.enter_context(closing(Suspects(place.directory)))
+            self.inbox = Inbox(self._database)
             self.inbox.recover(self.suspects.left)
             self._resources = resources.pop_all()
-        self.ledger = Ledger(self._database, clock)
-        self.cases = CaseBook(self._database, clock)
-        self.queue = Queue(self._database, clock)
+        self.ledger = Ledger(self._database)
+        self.cases = CaseBook(self._database)
+        self.queue = Queue(self._database)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self._resources.close()
+
+    @property
+    def clock(self) -> Clock:
+        """Give the clock that all daemons of the store go by: its server's, where it has one."""
+        return self._database.clock
+
+    def holds(self, job: Job) -> bool:
+        """Tell whether a claimed row is surely in no other daemon's hands.
+
+        To be asked before each call that changes a desk: this process may have been stopped, or cut
+        off from the database, for longer than its claims last.
+        """
+        return self._database.holds(job.owner)
+
+    def leads(self, tenant: TenantId) -> bool:
+        """Tell whether it is this daemon that polls a tenant's desk, becoming it if nobody is."""
+        return self._database.leads(tenant)
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called when another daemon may have brought work."""
+        self._database.listen(wake)
 
     def audit(self) -> Sequence[Balance]:
         """Tell, per tenant, whether all that was received is accounted for."""

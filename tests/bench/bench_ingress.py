@@ -28,7 +28,7 @@ from adapters.memory import DELIVERY, SIGNATURE, TIMESTAMP, MemoryAdapter
 from connector.clock import SystemClock
 from connector.metrics import Metrics
 from connector.model import Secret, TenantId
-from connector.store import Store
+from connector.store import Place, Store
 from connector.web import api
 from connector.web.server import WebServer
 from connector.webhook import Call, WebhookIntake
@@ -60,7 +60,7 @@ class Figure(NamedTuple):
 def served(folder: Path, *, shared: bool) -> Iterator[int]:
     """Serve webhooks of one tenant from a store in the folder; give the port."""
     clock = SystemClock()
-    with Store(folder, clock) as store:
+    with Store(Place(folder), clock) as store:
         metrics = Metrics()
         intake = (WebhookIntake if shared else OneEach)(
             adapters={TenantId("acme"): MemoryAdapter(clock, Secret(SECRET))},

@@ -21,7 +21,7 @@ from sqlalchemy import insert
 
 from connector.clock import SystemClock
 from connector.model import Cursor, TenantId, TicketId, TicketRef
-from connector.store import Settlement, Store
+from connector.store import Place, Settlement, Store
 from connector.store.schema import State, inbox
 
 TENANT = TenantId("acme")
@@ -35,7 +35,7 @@ def filled(folder: Path, rows: int) -> Iterator[Store]:
     """Give a store whose inbox holds so many rows that are done."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         clock = SystemClock(Event())
-        with Store(Path(place), clock) as store:
+        with Store(Place(Path(place)), clock) as store:
             now = clock.now().timestamp()
             for begin in range(0, rows, PAGE):
                 with store._database.write() as connection:

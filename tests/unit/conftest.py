@@ -19,7 +19,7 @@ from connector.model import (
     Ticket,
     TicketId,
 )
-from connector.store import Store
+from connector.store import Place, Store
 
 
 @dataclass
@@ -81,7 +81,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def store(tmp_path: Path, clock: FakeClock) -> Iterator[Store]:
-    with Store(tmp_path / "state", clock) as opened:
+    with Store(Place(tmp_path / "state"), clock) as opened:
         yield opened
 
 

@@ -12,7 +12,7 @@ from connector.desk import Desk
 from connector.errors import Retry
 from connector.metrics import Metrics
 from connector.roster import Roster
-from connector.store import Store
+from connector.store import Place, Store
 from connector.worker import Bell, Worker
 
 CALL = 0.2
@@ -70,7 +70,7 @@ def weather(
     roster = Roster([ACME], clock)
     roster.admit(changed(desk, adapter=adapter))
     arrived = []
-    with Store(directory, clock) as store:
+    with Store(Place(directory), clock) as store:
         worker = Worker(store=store, roster=roster, clock=clock, bell=Bell(), metrics=Metrics())
         while sum(map(adapter.writes, arrived)) < tickets:
             now = clock.monotonic() - begin

@@ -8,9 +8,9 @@ from sqlalchemy import create_engine
 
 from connector.errors import StateUnusable
 from connector.model import TenantId
-from connector.store import Store
-from connector.store.engine import FILE
+from connector.store import Place, Store
 from connector.store.schema import VERSION, metadata
+from connector.store.sqlite import FILE
 
 FIRST = Path(__file__).parents[1] / "fixtures" / "store" / "version-1.sql"
 ACME = TenantId("acme")
@@ -34,10 +34,10 @@ def indexes(directory: Path) -> dict[str, str]:
 
 
 def test_the_first_release_gets_the_present_schema(old, tmp_path_factory, clock) -> None:
-    with Store(old, clock):
+    with Store(Place(old), clock):
         pass
     fresh = tmp_path_factory.mktemp("fresh")
-    with Store(fresh, clock):
+    with Store(Place(fresh), clock):
         pass
     engine = create_engine(f"sqlite:///{old / FILE}")
     with engine.connect() as connection:
@@ -47,7 +47,7 @@ def test_the_first_release_gets_the_present_schema(old, tmp_path_factory, clock)
 
 
 def test_work_of_the_first_release_goes_on(old, clock) -> None:
-    with Store(old, clock) as store:
+    with Store(Place(old), clock) as store:
         assert store.inbox.cursor(ACME) == "after seven"
         ready, left = store.inbox.claim(32, tenants=[ACME])
         assert (ready.ticket, ready.marks, ready.attempts) == ("1", 1, 0)
@@ -63,7 +63,7 @@ def test_a_migration_that_fails_changes_nothing(old, clock) -> None:
     connection.close()
     before = indexes(old)
     with pytest.raises(StateUnusable, match="books"):
-        Store(old, clock)
+        Store(Place(old), clock)
     assert indexes(old) == before
 
 
@@ -73,5 +73,5 @@ def test_a_newer_version_is_refused_and_left_as_it_is(old, clock) -> None:
     connection.close()
     before = indexes(old)
     with pytest.raises(StateUnusable, match=f"has schema version {VERSION + 1}"):
-        Store(old, clock)
+        Store(Place(old), clock)
     assert indexes(old) == before

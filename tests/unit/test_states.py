@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event
 
 from connector.model import Cursor, TenantId, TicketId, TicketRef
-from connector.store import Filter, Job, Store
+from connector.store import Filter, Job, Place, Store
 from connector.store.inbox import KEPT
 from connector.store.suspects import FILE
 
@@ -44,14 +44,14 @@ def die_reading(store: Store, jobs: Sequence[Job]) -> None:
 def test_a_ticket_that_kills_the_process_twice_is_held_and_the_others_go_on(
     tmp_path: Path, clock
 ) -> None:
-    with Store(tmp_path, clock) as store:
+    with Store(Place(tmp_path), clock) as store:
         take(store, "1", "poison", "3")
         jobs = claimed(store)
         assert len(jobs) == 3
         die_reading(store, jobs)
     done = []
     for _ in range(4):
-        with Store(tmp_path, clock) as store:  # the process died, and is started anew
+        with Store(Place(tmp_path), clock) as store:  # the process died, and is started anew
             while jobs := claimed(store):
                 assert len(jobs) == 1, "a suspect is worked on alone"
                 if jobs[0].ticket == "poison":
@@ -62,16 +62,16 @@ def test_a_ticket_that_kills_the_process_twice_is_held_and_the_others_go_on(
                 store.inbox.done(jobs[0])
                 done.append(jobs[0].ticket)
     assert done == ["1", "3"]
-    with Store(tmp_path, clock) as store:
+    with Store(Place(tmp_path), clock) as store:
         assert states(store) == {"done": 2, "held": 1}
         assert missing(store) == {"acme": 0}
 
 
 def test_fresh_work_goes_before_a_suspect(tmp_path: Path, clock) -> None:
-    with Store(tmp_path, clock) as store:
+    with Store(Place(tmp_path), clock) as store:
         take(store, "suspect")
         die_reading(store, claimed(store))
-    with Store(tmp_path, clock) as store:
+    with Store(Place(tmp_path), clock) as store:
         clock.pass_time(60)
         take(store, "fresh")
         assert [job.ticket for job in claimed(store)] == ["fresh"]
@@ -80,7 +80,7 @@ def test_fresh_work_goes_before_a_suspect(tmp_path: Path, clock) -> None:
 def test_a_death_while_a_desk_is_asked_suspects_nobody(tmp_path: Path, clock) -> None:
     """Most kills from outside come then: before the reading, and after the plan."""
     for _ in range(5):
-        with Store(tmp_path, clock) as store:
+        with Store(Place(tmp_path), clock) as store:
             take(store, "asked for", "planned")
             first, second = claimed(store)
             store.ledger.plan(ACME, [], [second])
@@ -91,11 +91,11 @@ def test_a_death_while_a_desk_is_asked_suspects_nobody(tmp_path: Path, clock) ->
 
 def test_a_suspect_that_is_read_is_cleared(tmp_path: Path, clock) -> None:
     for _ in range(5):
-        with Store(tmp_path, clock) as store:
+        with Store(Place(tmp_path), clock) as store:
             take(store, "1")
             [job] = claimed(store)
             die_reading(store, [job])
-        with Store(tmp_path, clock) as store:
+        with Store(Place(tmp_path), clock) as store:
             [job] = claimed(store)
             with store.suspects.watching([job]):
                 store.ledger.plan(ACME, [], [job])
@@ -104,7 +104,7 @@ def test_a_suspect_that_is_read_is_cleared(tmp_path: Path, clock) -> None:
 @pytest.mark.parametrize("content", [b"", b"[1, 2", b"{}", b'["1", null]', b"\xff" * 5000])
 def test_what_cannot_be_read_suspects_nobody(tmp_path: Path, clock, content) -> None:
     (tmp_path / FILE).write_bytes(content)
-    with Store(tmp_path, clock) as store:
+    with Store(Place(tmp_path), clock) as store:
         assert store.suspects.left == frozenset()
 
 
@@ -191,6 +191,8 @@ def test_a_claim_reads_what_it_takes_and_no_finished_row(store: Store) -> None:
         "INDEX inbox_work",
         "USING INTEGER PRIMARY KEY",
         "INDEX inbox_due (tenant=? AND state=?)",
+        "SCAN nodes",  # empty where nobody else can claim
+        "SCAN chosen",
     )
     assert all(any(way in step for way in allowed) for step in looked), plans
     assert not any("TEMP B-TREE" in step for step in plans), plans

@@ -19,7 +19,7 @@ from connector.model import (
     TicketRef,
     Verdict,
 )
-from connector.store import Conclusion, Entry, Job, Outcome, Received, Store, look
+from connector.store import Conclusion, Entry, Job, Outcome, Place, Received, Store, look
 
 ACME, BETA = TenantId("acme"), TenantId("beta")
 BOTH = (ACME, BETA)
@@ -162,9 +162,12 @@ def test_a_reference_without_a_version_is_always_new(store: Store) -> None:
 
 
 def test_a_thread_that_outlives_the_store_writes_no_more(tmp_path: Path, clock) -> None:
-    with Store(tmp_path, clock) as closed:
+    with Store(Place(tmp_path), clock) as closed:
         pass
-    with Store(tmp_path, clock), pytest.raises(StateUnusable, match="given up by this process"):
+    with (
+        Store(Place(tmp_path), clock),
+        pytest.raises(StateUnusable, match="given up by this process"),
+    ):
         take(closed, "1")
 
 
@@ -179,10 +182,10 @@ def test_a_row_set_aside_stays_visible_and_a_new_event_opens_another(store: Stor
 
 
 def test_what_was_leased_when_the_process_died_is_ready_again(tmp_path: Path, clock) -> None:
-    with Store(tmp_path, clock) as store:
+    with Store(Place(tmp_path), clock) as store:
         take(store, "1", "2")
         claimed(store, limit=1)
-    with Store(tmp_path, clock) as store:
+    with Store(Place(tmp_path), clock) as store:
         assert sorted(job.ticket for job in claimed(store)) == ["1", "2"]
 
 
@@ -241,8 +244,8 @@ def test_only_what_was_written_counts_as_ours(store: Store) -> None:
 def test_a_second_process_is_kept_out_of_the_state_directory(tmp_path: Path, clock) -> None:
     code = (
         "import sys; from pathlib import Path; from connector.clock import SystemClock;"
-        "from connector.store import Store\n"
-        "with Store(Path(sys.argv[1]), SystemClock()): print('mine', flush=True); input()"
+        "from connector.store import Place, Store\n"
+        "with Store(Place(Path(sys.argv[1])), SystemClock()): print('mine', flush=True); input()"
     )
     other = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)],
@@ -254,14 +257,14 @@ def test_a_second_process_is_kept_out_of_the_state_directory(tmp_path: Path, clo
         assert other.stdout is not None
         assert other.stdout.readline() == "mine\n"
         with pytest.raises(StateInUse, match=f"in use by process {other.pid}"):
-            Store(tmp_path, clock)
+            Store(Place(tmp_path), clock)
         other.kill()
-    with Store(tmp_path, clock) as store:
+    with Store(Place(tmp_path), clock) as store:
         assert store.overview() == ()
 
 
 def test_commits_are_flushed_to_the_disk(tmp_path: Path) -> None:
-    with Store(tmp_path, SystemClock()) as store, store._database.write() as connection:
+    with Store(Place(tmp_path), SystemClock()) as store, store._database.write() as connection:
         pragmas = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "secure_delete")
@@ -270,38 +273,38 @@ def test_commits_are_flushed_to_the_disk(tmp_path: Path) -> None:
 
 
 def test_the_database_is_for_its_owners_eyes(tmp_path: Path, clock) -> None:
-    with Store(tmp_path, clock):
+    with Store(Place(tmp_path), clock):
         assert (tmp_path / "triaged.db").stat().st_mode & 0o077 == 0
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path, clock) -> None:
     (tmp_path / "triaged.db").write_bytes(b"this is not SQLite at all" * 100)
     with pytest.raises(StateUnusable, match=r"triaged\.db"):
-        Store(tmp_path, clock)
+        Store(Place(tmp_path), clock)
 
 
 def test_a_database_of_a_later_version_is_refused(tmp_path: Path, clock) -> None:
-    with Store(tmp_path, clock):
+    with Store(Place(tmp_path), clock):
         pass
     with sqlite3.connect(tmp_path / "triaged.db") as connection:
         connection.execute("UPDATE schema_version SET version = 99")
     connection.close()
     with pytest.raises(StateUnusable, match="schema version 99"):
-        Store(tmp_path, clock)
+        Store(Place(tmp_path), clock)
 
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path, clock) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(StateUnusable, match="file/state"):
-        Store(tmp_path / "file" / "state", clock)
+        Store(Place(tmp_path / "file" / "state"), clock)
 
 
 def test_looking_needs_no_ownership(store: Store, tmp_path: Path) -> None:
     take(store, "1")
-    [one] = look(tmp_path / "state")
+    [one] = look(Place(tmp_path / "state"))
     assert (one.tenant, dict(one.states)) == ("acme", {"ready": 1})
 
 
 def test_looking_where_nothing_is_says_so(tmp_path: Path) -> None:
     with pytest.raises(StateUnusable, match="no daemon has run there yet"):
-        look(tmp_path)
+        look(Place(tmp_path))

@@ -1,35 +1,39 @@
 """Opens the SQLite database: one writing connection, many read-only ones, one owning process."""
 
-import fcntl
-import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from connector.errors import StateInUse, StateUnusable
+from connector.errors import StateUnusable
+from connector.model import TenantId
+from connector.ports import Clock
 from connector.store import migrations, schema
+from connector.store.ownership import own
 
 FILE = "triaged.db"
-LOCK = "triaged.lock"
+
+NOBODY_ELSE = ""
+"""The name under which rows are claimed where no other process can claim any."""
 
 
-class Database:
+class SqliteDatabase:
     """A state directory's database, owned by this process until `close`.
 
     WAL with `synchronous=FULL`: what `write` committed is on disk when it returns. All writing
     goes through one connection, since SQLite before 3.51.3 can damage a WAL with two writers.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, clock: Clock) -> None:
+        self.clock = clock
+        self.owner = self.left = NOBODY_ELSE
         self._file = directory / FILE
-        self._lock_file = _own(directory)
+        self._lock_file = own(directory)
         self._writing = threading.Lock()
         self._closed = False
         self._writer = _engine(directory / FILE, read_only=False)
@@ -76,6 +80,18 @@ class Database:
         except DatabaseError as error:
             raise StateUnusable(f"{self._file}: {error.orig}") from error
 
+    def holds(self, owner: str) -> bool:
+        """Tell that rows are ours: nobody else can open the database."""
+        return owner == self.owner
+
+    def leads(self, tenant: TenantId) -> bool:
+        """Tell that we poll every tenant."""
+        del tenant
+        return True
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Do nothing: nobody else can bring work."""
+
     def close(self) -> None:
         """Close every connection and give the state directory up.
 
@@ -89,43 +105,19 @@ class Database:
         self._lock_file.close()
 
 
-class ReadOnlyDatabase:
-    """A look at a state directory that another process may own."""
-
-    def __init__(self, directory: Path) -> None:
-        if not (directory / FILE).is_file():
-            raise StateUnusable(f"{directory / FILE} does not exist; no daemon has run there yet")
-        self._readers = _engine(directory / FILE, read_only=True)
-
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """Give a read-only connection that sees one consistent state."""
-        with self._readers.begin() as connection:
+@contextmanager
+def look(directory: Path) -> Iterator[Connection]:
+    """Look into a state directory that another process may own; raises `StateUnusable`."""
+    if not (directory / FILE).is_file():
+        raise StateUnusable(f"{directory / FILE} does not exist; no daemon has run there yet")
+    engine = _engine(directory / FILE, read_only=True)
+    try:
+        with engine.begin() as connection:
             yield connection
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._readers.dispose()
-
-
-def _own(directory: Path) -> Any:
-    """Lock the directory for this process; the kernel lets go when it dies."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StateUnusable(f"{directory}: {error.strerror}") from error
-    file = os.fdopen(descriptor, "r+", encoding="ascii")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        owner = file.read().strip() or "unknown"
-        file.close()
-        raise StateInUse(f"{directory} is in use by process {owner}") from error
-    file.truncate(0)
-    file.write(f"{os.getpid()}\n")
-    file.flush()
-    return file
+    except DatabaseError as error:
+        raise StateUnusable(f"{directory / FILE}: {error.orig}") from error
+    finally:
+        engine.dispose()
 
 
 def _engine(path: Path, *, read_only: bool) -> Engine:

@@ -1,0 +1,96 @@
+"""What the store asks of a database, and which one a daemon's settings name."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import Connection
+
+from connector.errors import StateUnusable
+from connector.model import Secret, TenantId
+from connector.ports import Clock
+from connector.settings import SQLITE, DaemonSettings
+from connector.store import sqlite
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a daemon keeps its state: a directory of its own, and the address of a shared database
+    where it has one.
+    """
+
+    directory: Path
+    url: str = SQLITE
+    password: Secret | None = None
+
+
+class Database(Protocol):
+    """One daemon's hold on a database, from opening it until `close`."""
+
+    @property
+    def clock(self) -> Clock:
+        """Give the clock that all who share the database go by."""
+
+    @property
+    def owner(self) -> str:
+        """Give the name under which this process claims rows."""
+
+    @property
+    def left(self) -> str | None:
+        """Give the name of the process before this one; `None` when it may still be at work."""
+
+    def write(self) -> AbstractContextManager[Connection]:
+        """Give a connection inside one transaction; durable once the block ends.
+
+        Raises `StateUnusable` when that cannot be; nothing was changed then.
+        """
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Give a read-only connection that sees one consistent state."""
+
+    def holds(self, owner: str) -> bool:
+        """Tell whether rows claimed under that name are surely nobody else's yet."""
+
+    def leads(self, tenant: TenantId) -> bool:
+        """Tell whether it is this process that polls a tenant, becoming it when nobody is."""
+
+    def listen(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called when another process may have brought work."""
+
+    def close(self) -> None:
+        """Give everything up: nothing can be written from here afterwards."""
+
+
+def place_of(settings: DaemonSettings, secret: Callable[[str], Secret]) -> Place:
+    """Tell where a daemon's settings put its state; raises `SecretMissing`."""
+    name = settings.store_password
+    password = secret(name) if name is not None else None
+    return Place(settings.state, settings.store, password)
+
+
+def opened(place: Place, clock: Clock) -> Database:
+    """Open the database for a daemon; raises `StateInUse` and `StateUnusable`."""
+    if place.url == SQLITE:
+        return sqlite.SqliteDatabase(place.directory, clock)
+    database: Database = _postgres().PostgresDatabase(place, clock)
+    return database
+
+
+@contextmanager
+def reading(place: Place) -> Iterator[Connection]:
+    """Look into a database that daemons may be using; raises `StateUnusable`."""
+    look = sqlite.look(place.directory) if place.url == SQLITE else _postgres().look(place)
+    with look as connection:
+        yield connection
+
+
+def _postgres() -> Any:
+    """Import the PostgreSQL side when it is asked for: its driver is an extra."""
+    try:
+        return import_module("connector.store.postgres")
+    except ImportError as error:
+        remedy = "install it with `pip install 'triaged[postgres]'`"
+        raise StateUnusable(f"store: the PostgreSQL driver is missing: {remedy}") from error
