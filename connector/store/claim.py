@@ -152,4 +152,5 @@ def _lease(
         .values(state=State.LEASED, fence=inbox.c.fence + 1, owner=owner)
         .returning(*(inbox.c[name] for name in Job.__slots__))
     )
-    return tuple(Job(**row) for row in leased.mappings())
+    # No database promises an order here; as they were taken in is how they are worked off.
+    return sorted((Job(**row) for row in leased.mappings()), key=lambda job: job.id)

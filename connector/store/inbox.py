@@ -51,7 +51,9 @@ def _moving(row: Any) -> Insert:
 _MARKED = ("tenant", "ticket", "state", "source", "received_at", "due_at", "version")
 _MARK = dialect.upserts(inbox, _marking)
 _MOVE = dialect.upserts(cursors, _moving)
-_NOTE = dialect.upserts(deliveries, lambda row: row.on_conflict_do_nothing())
+_NOTE = dialect.upserts(
+    deliveries, lambda row: row.on_conflict_do_nothing().returning(deliveries.c.delivery)
+)
 
 
 class Received(Enum):
@@ -255,4 +257,4 @@ def _is_known(connection: Connection, tenant: TenantId, ref: TicketRef) -> bool:
 
 def _is_first(connection: Connection, arrived: Arrived, now: float) -> bool:
     noted = {"tenant": arrived.tenant, "delivery": arrived.delivery, "received_at": now}
-    return connection.execute(dialect.of(connection, _NOTE), noted).rowcount == 1
+    return connection.execute(dialect.of(connection, _NOTE), noted).first() is not None

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from by_hand import ACME, HandDaemon, rule
+from postgresql import PASSWORD, PostgresServer, a_server, programs
 
 from adapters.memory import MemoryAdapter
 from connector.desk import Desk
@@ -14,6 +15,7 @@ from connector.model import (
     Mode,
     Prediction,
     Reading,
+    Secret,
     Staff,
     Status,
     Ticket,
@@ -79,9 +81,29 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Give a real server; what it holds need not outlive it."""
+    if programs() is None:
+        pytest.skip("no PostgreSQL server's programs are installed (Debian: postgresql)")
+    with a_server("fsync=off", "synchronous_commit=off") as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request, tmp_path: Path, monkeypatch) -> Place:
+    """Give where a store can be opened, on each of the databases."""
+    if request.param == "sqlite":
+        return Place(tmp_path / "state")
+    # Time passes only when told: not by the server either.
+    monkeypatch.setattr("connector.store.node.ServerClock.set", lambda *_: None)
+    server = request.getfixturevalue("postgres")
+    return Place(tmp_path / "state", server.fresh(), Secret(PASSWORD))
+
+
 @pytest.fixture
-def store(tmp_path: Path, clock: FakeClock) -> Iterator[Store]:
-    with Store(Place(tmp_path / "state"), clock) as opened:
+def store(place: Place, clock: FakeClock) -> Iterator[Store]:
+    with Store(place, clock) as opened:
         yield opened
 
 

@@ -25,14 +25,14 @@ def set_aside(store: Store, tenant: TenantId, ticket: str, detail: str = "refuse
 
 
 @pytest.fixture
-def state(store, clock, tmp_path) -> Path:
-    """Give a state directory with a held delivery and dead rows of two tenants, an hour apart."""
+def state(store, clock, place) -> Place:
+    """Give a store with a held delivery and dead rows of two tenants, an hour apart."""
     set_aside(store, ACME, "1")
     store.inbox.hold(ACME, "names no ticket", delivery="unreadable")
     clock.pass_time(3600)
     set_aside(store, ACME, "2")
     set_aside(store, BETA, "1")
-    return tmp_path / "state"
+    return place
 
 
 def tickets(rows) -> list[tuple[str, str]]:
@@ -52,19 +52,19 @@ def tickets(rows) -> list[tuple[str, str]]:
     ],
 )
 def test_a_filter_means_the_rows_that_fit_all_of_it(state, which, found) -> None:
-    assert tickets(look_at_rows(Place(state), which)) == found
+    assert tickets(look_at_rows(state, which)) == found
 
 
 def test_an_age_means_what_was_taken_in_before(state, clock) -> None:
     old = Filter(received_before=clock.now().timestamp() - 60)
-    assert tickets(look_at_rows(Place(state), old)) == [("acme", "1"), ("acme", "")]
+    assert tickets(look_at_rows(state, old)) == [("acme", "1"), ("acme", "")]
 
 
 def test_a_retry_makes_tickets_ready_with_all_their_attempts(state, store) -> None:
     assert tickets(store.queue.retry(Filter(tenant=ACME))) == [("acme", "1"), ("acme", "2")]
     jobs = store.inbox.claim(32, tenants=[ACME])
     assert [(job.ticket, job.attempts) for job in jobs] == [("1", 0), ("2", 0)]
-    assert [row.state for row in look_at_rows(Place(state), Filter(tenant="beta"))] == ["dead"]
+    assert [row.state for row in look_at_rows(state, Filter(tenant="beta"))] == ["dead"]
 
 
 def test_a_retry_opens_one_row_for_a_ticket_and_none_beside_an_open_one(store) -> None:
@@ -77,7 +77,7 @@ def test_a_retry_opens_one_row_for_a_ticket_and_none_beside_an_open_one(store) -
 def test_a_drop_deletes_what_is_set_aside_and_nothing_else(state, store) -> None:
     store.inbox.receive(ACME, [TicketId("9")], delivery="open")
     assert len(store.queue.drop(Filter())) == 4
-    assert tickets(look_at_rows(Place(state), Filter())) == [("acme", "9")]
+    assert tickets(look_at_rows(state, Filter())) == [("acme", "9")]
 
 
 def test_a_refused_ticket_is_written_once_its_cause_is_mended(
@@ -106,9 +106,9 @@ def woken() -> list[bool]:
 
 @pytest.fixture
 def listening(state, store, woken) -> Iterator[Path]:
-    served = ControlSocket(state, store.queue, lambda: woken.append(True))
+    served = ControlSocket(state.directory, store.queue, lambda: woken.append(True))
     served.start()
-    yield state
+    yield state.directory
     served.stop()
 
 
@@ -122,14 +122,14 @@ def test_the_daemon_carries_commands_out_and_is_woken(listening, store, woken) -
 
 
 def test_the_socket_is_for_the_owner_alone_and_goes_with_the_daemon(state, store) -> None:
-    path = state / control.SOCKET
+    path = state.directory / control.SOCKET
     path.touch()
-    served = ControlSocket(state, store.queue, lambda: None)
+    served = ControlSocket(state.directory, store.queue, lambda: None)
     served.start()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     served.stop()
     assert not path.exists()
-    assert control.ask(state, "retry", Filter()) is None
+    assert control.ask(state.directory, "retry", Filter()) is None
 
 
 @pytest.mark.parametrize(
@@ -145,14 +145,14 @@ def test_the_socket_is_for_the_owner_alone_and_goes_with_the_daemon(state, store
         b"x" * 100_000,
     ],
 )
-def test_a_request_that_is_not_understood_changes_nothing(listening, request_line) -> None:
-    before = look_at_rows(Place(listening), Filter())
+def test_a_request_that_is_not_understood_changes_nothing(listening, request_line, place) -> None:
+    before = look_at_rows(place, Filter())
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(str(listening / control.SOCKET))
         line.sendall(request_line)
         line.shutdown(socket.SHUT_WR)
         assert "error" in json.loads(line.makefile("rb").readline())
-    assert look_at_rows(Place(listening), Filter()) == before
+    assert look_at_rows(place, Filter()) == before
 
 
 def test_a_command_that_the_daemon_does_not_know_is_said(listening) -> None:

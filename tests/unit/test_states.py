@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import event
@@ -42,16 +41,16 @@ def die_reading(store: Store, jobs: Sequence[Job]) -> None:
 
 
 def test_a_ticket_that_kills_the_process_twice_is_held_and_the_others_go_on(
-    tmp_path: Path, clock
+    place: Place, clock
 ) -> None:
-    with Store(Place(tmp_path), clock) as store:
+    with Store(place, clock) as store:
         take(store, "1", "poison", "3")
         jobs = claimed(store)
         assert len(jobs) == 3
         die_reading(store, jobs)
     done = []
     for _ in range(4):
-        with Store(Place(tmp_path), clock) as store:  # the process died, and is started anew
+        with Store(place, clock) as store:  # the process died, and is started anew
             while jobs := claimed(store):
                 assert len(jobs) == 1, "a suspect is worked on alone"
                 if jobs[0].ticket == "poison":
@@ -62,25 +61,25 @@ def test_a_ticket_that_kills_the_process_twice_is_held_and_the_others_go_on(
                 store.inbox.done(jobs[0])
                 done.append(jobs[0].ticket)
     assert done == ["1", "3"]
-    with Store(Place(tmp_path), clock) as store:
+    with Store(place, clock) as store:
         assert states(store) == {"done": 2, "held": 1}
         assert missing(store) == {"acme": 0}
 
 
-def test_fresh_work_goes_before_a_suspect(tmp_path: Path, clock) -> None:
-    with Store(Place(tmp_path), clock) as store:
+def test_fresh_work_goes_before_a_suspect(place, clock) -> None:
+    with Store(place, clock) as store:
         take(store, "suspect")
         die_reading(store, claimed(store))
-    with Store(Place(tmp_path), clock) as store:
+    with Store(place, clock) as store:
         clock.pass_time(60)
         take(store, "fresh")
         assert [job.ticket for job in claimed(store)] == ["fresh"]
 
 
-def test_a_death_while_a_desk_is_asked_suspects_nobody(tmp_path: Path, clock) -> None:
+def test_a_death_while_a_desk_is_asked_suspects_nobody(place, clock) -> None:
     """Most kills from outside come then: before the reading, and after the plan."""
     for _ in range(5):
-        with Store(Place(tmp_path), clock) as store:
+        with Store(place, clock) as store:
             take(store, "asked for", "planned")
             first, second = claimed(store)
             store.ledger.plan(ACME, [], [second])
@@ -89,22 +88,23 @@ def test_a_death_while_a_desk_is_asked_suspects_nobody(tmp_path: Path, clock) ->
             assert first.id != second.id
 
 
-def test_a_suspect_that_is_read_is_cleared(tmp_path: Path, clock) -> None:
+def test_a_suspect_that_is_read_is_cleared(place, clock) -> None:
     for _ in range(5):
-        with Store(Place(tmp_path), clock) as store:
+        with Store(place, clock) as store:
             take(store, "1")
             [job] = claimed(store)
             die_reading(store, [job])
-        with Store(Place(tmp_path), clock) as store:
+        with Store(place, clock) as store:
             [job] = claimed(store)
             with store.suspects.watching([job]):
                 store.ledger.plan(ACME, [], [job])
 
 
 @pytest.mark.parametrize("content", [b"", b"[1, 2", b"{}", b'["1", null]', b"\xff" * 5000])
-def test_what_cannot_be_read_suspects_nobody(tmp_path: Path, clock, content) -> None:
-    (tmp_path / FILE).write_bytes(content)
-    with Store(Place(tmp_path), clock) as store:
+def test_what_cannot_be_read_suspects_nobody(place: Place, clock, content) -> None:
+    place.directory.mkdir()
+    (place.directory / FILE).write_bytes(content)
+    with Store(place, clock) as store:
         assert store.suspects.left == frozenset()
 
 
@@ -168,6 +168,7 @@ def test_a_storm_delays_another_tenants_ticket_by_a_batch_at_most(store: Store, 
     assert second.ticket == "fresh"
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_a_claim_reads_what_it_takes_and_no_finished_row(store: Store) -> None:
     """The plans that SQLite makes for what `claim` says: by open work alone, without sorting."""
     take(store, "1", "2")
