@@ -235,8 +235,7 @@ class Daemon:
         """Connect a tenant's desk where that is still to do, then look what changed there."""
         if self._roster.wants_connection(tenant):
             self._connect(tenant)
-        if self._store.leads(tenant):
-            self._poller.look(tenant)
+        self._poller.look(tenant)
 
     def _connect(self, tenant: TenantId) -> None:
         """Connect a desk, or visit it again after a pause: one that is down stops nobody."""
@@ -245,9 +244,10 @@ class Daemon:
             self._learn_history(desk)
         except TriagedError as error:
             pause = timedelta(seconds=self._roster.failed(tenant, Doing.VISIT, error))
-            with suppress(JobLookupError):  # the daemon is stopping
-                again = datetime.now(UTC) + pause
-                self._scheduler.modify_job(f"visit {tenant}", next_run_time=again)
+            if pause:
+                with suppress(JobLookupError):  # the daemon is stopping
+                    again = datetime.now(UTC) + pause
+                    self._scheduler.modify_job(f"visit {tenant}", next_run_time=again)
             return
         self._roster.admit(desk)
         self._roster.worked(tenant, Doing.VISIT)

@@ -18,8 +18,8 @@ from connector.yamlfile import YamlFile
 
 DEFAULT_PATH = Path("/etc/triaged/triaged.yaml")
 
-_MAY_HOLD_SECRETS = {"desk", "intake"}
-"""Sections whose wrong values are not repeated: somebody may have put a secret in clear there."""
+_MAY_HOLD_SECRETS = {"desk", "intake", "store", "store_password"}
+"""Keys whose wrong values are not repeated: somebody may have put a secret in clear there."""
 
 DESK_SECRETS = {"webhook_secret": "secret", "previous_webhook_secret": "previous_secret"}
 """The options of a desk that `intake.webhook` fills in, and its key for each."""

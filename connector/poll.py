@@ -36,13 +36,14 @@ class Poller:
     def look(self, tenant: TenantId) -> None:
         """Take everything in that changed since the last look; a desk's trouble pauses its tenant.
 
-        A pause or stop in the middle loses nothing: the next look goes on from the last page.
+        Nothing is done where another daemon of the store polls the tenant. A pause or stop in the middle loses nothing: the next look goes on from the last page.
         """
         desk = self._roster.desk(tenant)
         if desk is None:
             return
         try:
-            self.read(desk)
+            if self._store.leads(tenant):
+                self.read(desk)
             self._roster.worked(tenant, Doing.VISIT)
         except Rejected as error:
             # The cursor is no longer good, say. Said at every look, until a person acts; work that

@@ -11,6 +11,7 @@ from connector.errors import (
     Gone,
     Rejected,
     Retry,
+    StateUnusable,
     TriagedError,
     Unauthorized,
 )
@@ -42,6 +43,7 @@ class Then(Enum):
     RETRY_TICKET = "this ticket is tried again later, and others go on"
     SET_ASIDE = "this ticket is set aside for a person"
     CLOSE_TICKET = "nothing is left to do for this ticket"
+    TRY_ANEW = "the store failed and not the desk: the next look or batch tries again"
 
 
 TENANT_WAITS = frozenset({Then.PAUSE_TENANT, Then.STOP_TENANT})
@@ -56,6 +58,7 @@ AFTER_A_CALL: Mapping[type[Exception], Then] = MappingProxyType(
         ConfigError: Then.STOP_TENANT,
         Conflict: Then.RETRY_TICKET,
         Gone: Then.CLOSE_TICKET,
+        StateUnusable: Then.TRY_ANEW,
         Exception: Then.RETRY_TICKET,
     }
 )

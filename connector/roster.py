@@ -44,6 +44,7 @@ class _Place:
     resume_at: float = 0.0
     probe_until: float = 0.0
     stopped: str = ""
+    unstored: bool = False
 
 
 class Roster:
@@ -104,8 +105,12 @@ class Roster:
     def failed(self, tenant: TenantId, doing: Doing, error: TriagedError) -> float:
         """Pause a tenant because of an error; give the seconds until it may be tried again.
 
-        `Unauthorized` and `ConfigError` last until a person acts and the daemon starts anew.
+        `Unauthorized` and `ConfigError` last until a person acts and the daemon starts anew. A
+        store that fails is not the desk's fault, and pauses nobody.
         """
+        if retry.then(error) is retry.Then.TRY_ANEW:
+            self._not_stored(tenant, error)
+            return 0.0
         with self._lock:
             place = self._places[tenant]
             first = not place.failures.total() and not place.stopped
@@ -119,11 +124,19 @@ class Roster:
             _log.warning("tenant_paused", tenant=tenant, error=str(error))
         return pause
 
+    def _not_stored(self, tenant: TenantId, error: TriagedError) -> None:
+        with self._lock:
+            place = self._places[tenant]
+            first, place.unstored, place.probe_until = not place.unstored, True, 0.0
+        if first:
+            _log.error("store_failed", tenant=tenant, error=str(error))
+
     def worked(self, tenant: TenantId, doing: Doing) -> None:
         """Note that the tenant's desk answered; a pause because of another call stays."""
         with self._lock:
             place = self._places[tenant]
             place.probe_until = 0.0
+            place.unstored = False
             if not place.failures[doing] or not self._is_open(place):
                 return
             place.failures[doing] = 0

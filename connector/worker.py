@@ -96,13 +96,17 @@ class Worker:
         return bool(batch)
 
     def _run(self) -> None:
+        trouble = ("", "")
         while not self._stopping.is_set():
             seen = self._bell.count()
             try:
                 worked = self.turn()
+                trouble = ("", "")
             except Exception as error:  # noqa: BLE001 - the loop outlives what it did not foresee
-                _log.error("worker_stumbled", error=type(error).__name__, at=place(error))
-                worked = False
+                worked, earlier = False, trouble
+                trouble = (type(error).__name__, place(error))
+                if trouble != earlier:  # said once, however long the store is out of reach
+                    _log.error("worker_stumbled", error=trouble[0], at=trouble[1])
             if not worked:
                 self._bell.wait(seen, IDLE)
 

@@ -63,7 +63,7 @@ MISTAKES = {
     "an unknown nested key": daemon("listen", "lisen", "2:7", "did you mean 'listen'?"),
     "no port": daemon(":0", "", "2:15", "web.listen"),
     "no such port": daemon(":0", ":99999", "2:15", "up to 65535"),
-    "another store": daemon("web: ", "store: mysql\nweb: ", "2:8", "'sqlite'"),
+    "another store": daemon("web: ", "store: mysql\nweb: ", "2:8", "write sqlite, or"),
     "no threads": daemon("web: ", "models: {threads: 0}\nweb: ", "2:19", "models.threads"),
     "no tenants": daemon("web: ", "tenants: t/*.yml\nweb: ", "2:10", "no file matches"),
     "an empty pattern": daemon("web: ", 'tenants: ""\nweb: ', "2:10", "no file matches"),

@@ -5,7 +5,8 @@ import pytest
 
 from connector import config, registry
 from connector.errors import ConfigError
-from connector.model import Aspect, Mode
+from connector.model import Aspect, Mode, Secret
+from connector.store import place_of
 
 DAEMON = "state: /tmp/state\n"
 
@@ -223,9 +224,31 @@ def test_no_tenant_file_is_a_problem_of_the_daemons_file(tmp_path: Path) -> None
     assert found[0].startswith("triaged.yaml:1:10: tenants: no file matches 'nowhere/*.yaml'")
 
 
-def test_a_store_that_this_version_does_not_know_is_refused(tmp_path: Path) -> None:
-    [problem] = problems(tmp_path, daemon="store: postgresql+psycopg://db/triaged\n")
-    assert problem.startswith("triaged.yaml:1:8: store: input should be 'sqlite'")
+@pytest.mark.parametrize(
+    "url", ["mysql", "mysql://db/triaged", "postgresql://db/triaged", "postgresql+psycopg://db", ""]
+)
+def test_a_store_that_is_not_known_is_refused(tmp_path: Path, url) -> None:
+    [problem] = problems(tmp_path, daemon=f"store: '{url}'\n")
+    assert problem.startswith("triaged.yaml:1:8: store: write sqlite, or postgresql+psycopg://")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql+psycopg://a:hidden@db/triaged", "postgresql+psycopg://db/triaged?password=hidden"],
+)
+def test_a_password_in_the_address_of_the_store_is_refused_and_not_shown(tmp_path, url) -> None:
+    [problem] = problems(tmp_path, daemon=f"store: {url}\n")
+    assert "name a secret in store_password" in problem
+    assert "hidden" not in problem
+
+
+def test_a_store_has_an_address_and_the_name_of_a_password(tmp_path: Path) -> None:
+    told = "store: postgresql+psycopg://triaged@db:5433/desk\nstore_password: secret:db\n"
+    daemon = load(tmp_path, daemon=told).daemon
+    place = place_of(daemon, lambda name: Secret(f"of {name}"))
+    assert (place.url, place.directory) == (daemon.store, daemon.state)
+    assert place.password is not None
+    assert place.password.reveal() == "of db"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
