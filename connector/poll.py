@@ -36,7 +36,8 @@ class Poller:
     def look(self, tenant: TenantId) -> None:
         """Take everything in that changed since the last look; a desk's trouble pauses its tenant.
 
-        Nothing is done where another daemon of the store polls the tenant. A pause or stop in the middle loses nothing: the next look goes on from the last page.
+        Nothing is done where another daemon of the store polls the tenant. A pause or stop in the
+        middle loses nothing: the next look goes on from the last page.
         """
         desk = self._roster.desk(tenant)
         if desk is None:

@@ -93,6 +93,9 @@ def _store(value: str) -> str:
     return value
 
 
+StoreUrl = Annotated[str, AfterValidator(_store)]
+
+
 def _threads(value: object, validate: Callable[[object], int | str]) -> int | str:
     """Say once what is wrong: a union would complain of each of its sides."""
     try:
@@ -145,7 +148,7 @@ class DaemonSettings(Section):
 
     state: Path = Path("/var/lib/triaged")
     """The directory of the database; one daemon at a time owns it."""
-    store: Annotated[str, AfterValidator(_store)] = SQLITE
+    store: StoreUrl = SQLITE
     """Where work is kept: `sqlite`, a file in the state directory, or
     `postgresql+psycopg://USER@HOST/DATABASE`, which several daemons may share."""
     store_password: SecretName | None = None

@@ -10,6 +10,7 @@ from connector.store.queue import Filter, Queue, Row, look_at_rows
 from connector.store.schema import State
 from connector.store.settlement import Settlement, due_again
 from connector.store.store import Store
+from connector.store.transfer import transfer
 
 __all__ = [
     "Arrived",
@@ -32,4 +33,5 @@ __all__ = [
     "look_at_books",
     "look_at_rows",
     "place_of",
+    "transfer",
 ]

@@ -87,6 +87,17 @@ def reading(place: Place) -> Iterator[Connection]:
         yield connection
 
 
+def alone(place: Place) -> AbstractContextManager[Connection]:
+    """Give one durable transaction while no daemon uses the database.
+
+    Of a state directory the caller is the owner already. Raises `StateInUse` and `StateUnusable`.
+    """
+    if place.url == SQLITE:
+        return sqlite.alone(place.directory)
+    connection: AbstractContextManager[Connection] = _postgres().alone(place)
+    return connection
+
+
 def _postgres() -> Any:
     """Import the PostgreSQL side when it is asked for: its driver is an extra."""
     try:

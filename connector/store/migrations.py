@@ -34,9 +34,8 @@ def bring_up(connection: Connection) -> int:
 
     A version that is not known is left as it is.
     """
-    if connection.dialect.name == POSTGRESQL:
-        # Several daemons may be started at once: one creates, the others find it done.
-        connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
+    # Several daemons may be started at once: one creates, the others find it done.
+    lock_out(connection)
     table = schema.schema_version
     found = None
     if inspect(connection).has_table(table.name):
@@ -52,6 +51,12 @@ def bring_up(connection: Connection) -> int:
         version += 1
         connection.execute(update(table).values(version=version))
     return version
+
+
+def lock_out(connection: Connection) -> None:
+    """Let no other daemon start on a shared database until the transaction ends."""
+    if connection.dialect.name == POSTGRESQL:
+        connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
 
 
 def _leave_1(operations: Operations) -> None:

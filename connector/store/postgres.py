@@ -3,16 +3,17 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, create_engine, inspect, make_url
+from sqlalchemy import Connection, Engine, create_engine, func, inspect, make_url, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool, Pool, QueuePool
 
-from connector.errors import StateUnusable
+from connector.errors import StateInUse, StateUnusable
 from connector.model import TenantId
 from connector.ports import Clock
 from connector.store import migrations, schema
 from connector.store.database import Place
+from connector.store.dialect import server_now
 from connector.store.listener import Listener
 from connector.store.node import Node, ServerClock
 from connector.store.ownership import own
@@ -43,20 +44,20 @@ class PostgresDatabase:
     """
 
     def __init__(self, place: Place, clock: Clock) -> None:
-        self._name = _name(place)
+        self._name = name_of(place)
         self._closed = False
         self._lock_file = own(place.directory)
-        self._engine = _engine(place, QueuePool, pool_size=8, max_overflow=CONNECTIONS - 8)
+        self._engine = engine_of(place, QueuePool, pool_size=8, max_overflow=CONNECTIONS - 8)
         self._readers = self._engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
-        self._sessions = _engine(place, NullPool).execution_options(isolation_level="AUTOCOMMIT")
+        self._sessions = engine_of(place).execution_options(isolation_level="AUTOCOMMIT")
         self._clock = ServerClock(clock)
         self._node: Node | None = None
         self._listener: Listener | None = None
         try:
             self._prepare()
-            with _told(self._name):
+            with told(self._name):
                 self._node = Node(self._sessions, place.directory, self._clock)
         except BaseException:
             self.close()
@@ -82,13 +83,13 @@ class PostgresDatabase:
         """Give a connection inside one transaction, as `Database.write` says."""
         if self._closed:
             raise StateUnusable(f"{self._name}: was given up by this process")
-        with _told(self._name), self._engine.begin() as connection:
+        with told(self._name), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a read-only connection that sees one consistent state."""
-        with _told(self._name), self._readers.begin() as connection:
+        with told(self._name), self._readers.begin() as connection:
             yield connection
 
     def holds(self, owner: str) -> bool:
@@ -97,7 +98,7 @@ class PostgresDatabase:
 
     def leads(self, tenant: TenantId) -> bool:
         """Tell whether it is this process that polls a tenant."""
-        with _told(self._name):
+        with told(self._name):
             return self._alive.leads(tenant)
 
     def listen(self, wake: Callable[[], None]) -> None:
@@ -121,7 +122,7 @@ class PostgresDatabase:
         return self._node
 
     def _prepare(self) -> None:
-        with _told(self._name), self._engine.begin() as connection:
+        with told(self._name), self._engine.begin() as connection:
             found = int((connection.dialect.server_version_info or (0,))[0])
             if found < OLDEST:
                 raise StateUnusable(
@@ -137,18 +138,34 @@ class PostgresDatabase:
 @contextmanager
 def look(place: Place) -> Iterator[Connection]:
     """Look into a database that daemons may be using; raises `StateUnusable`."""
-    engine = _engine(place, NullPool).execution_options(
+    engine = engine_of(place).execution_options(
         isolation_level="REPEATABLE READ", postgresql_readonly=True
     )
-    name = _name(place)
-    with _told(name), engine.begin() as connection:
+    name = name_of(place)
+    with told(name), engine.begin() as connection:
         if not inspect(connection).has_table(schema.schema_version.name):
             raise StateUnusable(f"{name}: has no tables; no daemon has run there yet")
         yield connection
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
+def alone(place: Place) -> Iterator[Connection]:
+    """Give one durable transaction during which no daemon uses the database, nor can be started.
+
+    Raises `StateInUse` when one does.
+    """
+    name = name_of(place)
+    with told(name), engine_of(place).begin() as connection:
+        migrations.lock_out(connection)
+        if inspect(connection).has_table(schema.nodes.name):
+            alive = select(func.count()).where(schema.nodes.c.alive_until > server_now())
+            if number := connection.execute(alive).scalar():
+                raise StateInUse(f"{name} is in use by {number} daemons")
+        yield connection
+
+
+@contextmanager
+def told(name: str) -> Iterator[None]:
     """Turn what the driver raises into `StateUnusable`, without the values of the statement."""
     try:
         yield
@@ -159,7 +176,8 @@ def _told(name: str) -> Iterator[None]:
         raise StateUnusable(f"{name}: no connection became free in time") from error
 
 
-def _engine(place: Place, pool: type[Pool], **options: int) -> Engine:
+def engine_of(place: Place, pool: type[Pool] = NullPool, **options: int) -> Engine:
+    """Make the engine of a shared database; what is committed by it is on the server's disk."""
     url = make_url(place.url)
     if place.password is not None:
         url = url.set(password=place.password.reveal())
@@ -170,6 +188,7 @@ def _engine(place: Place, pool: type[Pool], **options: int) -> Engine:
     )
 
 
-def _name(place: Place) -> str:
+def name_of(place: Place) -> str:
+    """Name a database to people, without what is secret of it."""
     url = make_url(place.url)
     return f"PostgreSQL database {url.database} at {url.host or 'the local socket'}"

@@ -5,6 +5,7 @@ from enum import StrEnum
 from sqlalchemy import (
     BigInteger,
     Column,
+    Dialect,
     Float,
     Index,
     Integer,
@@ -14,9 +15,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
     text,
 )
+from sqlalchemy.types import TypeEngine
 
 VERSION = 3
 """The schema's version, kept in the database; a daemon refuses one that it does not know."""
@@ -26,8 +29,28 @@ metadata = MetaData()
 _Number = BigInteger().with_variant(Integer, "sqlite")
 """A row's number. SQLite counts up by itself for the type INTEGER only, which has 64 bits there."""
 
-_Words = String(255).with_variant(Text, "postgresql")
-"""Text from outside: SQLite takes any length, and PostgreSQL must not refuse what SQLite takes."""
+
+class Words(TypeDecorator[str]):
+    """Text from outside, without NUL: SQLite takes any length and any character, and PostgreSQL
+    must not refuse what SQLite takes.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, length: int | None = None) -> None:
+        super().__init__(length)
+        self.length = length
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        """Give the column's type; the length is only what SQLite's schema has always said."""
+        is_bounded = self.length is not None and dialect.name == "sqlite"
+        return dialect.type_descriptor(String(self.length) if is_bounded else Text())
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Drop what no text of ours means anything by."""
+        del dialect
+        return None if value is None else value.replace("\x00", "")
 
 
 class State(StrEnum):
@@ -60,17 +83,17 @@ inbox = Table(
     metadata,
     Column("id", _Number, primary_key=True),
     Column("tenant", String(63), nullable=False),
-    Column("ticket", _Words, nullable=False),
+    Column("ticket", Words(255), nullable=False),
     Column("state", String(16), nullable=False),
     Column("source", String(16), nullable=False),
-    Column("version", _Words, nullable=False, server_default=""),
+    Column("version", Words(255), nullable=False, server_default=""),
     # Further events for a row that is already open only count here.
     Column("marks", Integer, nullable=False, server_default="1"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("received_at", Float, nullable=False),
     Column("due_at", Float, nullable=False),
     Column("finished_at", Float),
-    Column("detail", Text, nullable=False, server_default=""),
+    Column("detail", Words, nullable=False, server_default=""),
     # Raised by each claim: who claimed earlier can no longer settle the row.
     Column("fence", Integer, nullable=False, server_default="0"),
     # Who claimed it; whether he is still alive, `nodes` tells.
@@ -125,7 +148,7 @@ cursors = Table(
     "cursors",
     metadata,
     Column("tenant", String(63), primary_key=True),
-    Column("cursor", Text, nullable=False),
+    Column("cursor", Words, nullable=False),
     Column("moved_at", Float, nullable=False),
 )
 
@@ -133,7 +156,7 @@ deliveries = Table(
     "deliveries",
     metadata,
     Column("tenant", String(63), nullable=False),
-    Column("delivery", _Words, nullable=False),
+    Column("delivery", Words(255), nullable=False),
     Column("received_at", Float, nullable=False),
     PrimaryKeyConstraint("tenant", "delivery"),
     Index("deliveries_age", "received_at"),
@@ -144,12 +167,12 @@ ledger = Table(
     metadata,
     Column("id", _Number, primary_key=True),
     Column("tenant", String(63), nullable=False),
-    Column("ticket", _Words, nullable=False),
+    Column("ticket", Words(255), nullable=False),
     Column("content_hash", String(64), nullable=False),
     Column("outcome", String(16), nullable=False),
     Column("planned_at", Float, nullable=False),
     Column("settled_at", Float),
-    Column("bundle", _Words, nullable=False),
+    Column("bundle", Words(255), nullable=False),
     Column("language", String(8), nullable=False, server_default=""),
     Column("verdicts", Text, nullable=False),
     # Which of the plan's slots hold a value that came from us.
@@ -169,10 +192,10 @@ cases = Table(
     "cases",
     metadata,
     Column("tenant", String(63), nullable=False),
-    Column("ticket", _Words, nullable=False),
+    Column("ticket", Words(255), nullable=False),
     Column("status", String(16), nullable=False),
-    Column("group", _Words, nullable=False, server_default=""),
-    Column("assignee", _Words, nullable=False, server_default=""),
+    Column("group", Words(255), nullable=False, server_default=""),
+    Column("assignee", Words(255), nullable=False, server_default=""),
     Column("vector", LargeBinary, nullable=False),
     Column("updated_at", Float, nullable=False),
     PrimaryKeyConstraint("tenant", "ticket"),

@@ -36,8 +36,8 @@ class SqliteDatabase:
         self._lock_file = own(directory)
         self._writing = threading.Lock()
         self._closed = False
-        self._writer = _engine(directory / FILE, read_only=False)
-        self._readers = _engine(directory / FILE, read_only=True)
+        self._writer = engine_of(directory, read_only=False)
+        self._readers = engine_of(directory, read_only=True)
         try:
             self._prepare(directory)
         except BaseException:
@@ -110,7 +110,7 @@ def look(directory: Path) -> Iterator[Connection]:
     """Look into a state directory that another process may own; raises `StateUnusable`."""
     if not (directory / FILE).is_file():
         raise StateUnusable(f"{directory / FILE} does not exist; no daemon has run there yet")
-    engine = _engine(directory / FILE, read_only=True)
+    engine = engine_of(directory, read_only=True)
     try:
         with engine.begin() as connection:
             yield connection
@@ -120,7 +120,23 @@ def look(directory: Path) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _engine(path: Path, *, read_only: bool) -> Engine:
+@contextmanager
+def alone(directory: Path) -> Iterator[Connection]:
+    """Give one durable transaction to the process that owns the directory; no daemon is running."""
+    engine = engine_of(directory, read_only=False)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except DatabaseError as error:
+        raise StateUnusable(f"{directory / FILE}: {error.orig}") from error
+    finally:
+        engine.dispose()
+
+
+def engine_of(directory: Path, *, read_only: bool) -> Engine:
+    """Make the engine of a state directory's file; what is committed by it is on the disk."""
+    path = directory / FILE
+
     def connect() -> sqlite3.Connection:
         mode = "ro" if read_only else "rwc"
         # autocommit by the driver: the transactions are begun by `_begin`, never by guessing.

@@ -8,7 +8,7 @@ call to a desk, before or after the desk has carried it out. At the end a daemon
 - wrong: a category other than the right one, or two calls for one ticket with different values;
 - repeated: a PUT for a ticket after the desk had carried one out.
 
-`--kills 200`; `--store` is passed on to the daemon's configuration.
+`--kills 200`; with `--store postgresql` on a server that is started for it.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from time import monotonic
 from typing import NamedTuple
 
 import quick
+from postgresql import PASSWORD, a_server
 from rich.console import Console
 from world import Daemon, Desk, Site
 
@@ -146,7 +147,7 @@ class World:
         self.port = free_port()
         self.site = Site(folder, resources)
         web = {"listen": f"127.0.0.1:{self.port}"}
-        self.site.configure(web=web, **({} if store == "sqlite" else {"store": store}))
+        self.site.configure(web=web, **self._kept_in(store, resources))
         self.right: dict[tuple[int, str], str] = {}
         self.kills = 0
         for name, watch in (("hooked", self.hooked), ("polled", self.polled)):
@@ -154,6 +155,13 @@ class World:
         hook = f"http://127.0.0.1:{self.port}/hooks/hooked"
         self.hooked.desk.post("webhook", {"url": hook})
         self.start = min(self._time_of_a_start(), 2.0)  # a busy machine must not draw it out
+
+    def _kept_in(self, store: str, resources: ExitStack) -> Mapping[str, str]:
+        if store == "sqlite":
+            return {}
+        server = resources.enter_context(a_server())
+        self.site.secret("database", PASSWORD)
+        return {"store": server.fresh(), "store_password": "secret:database"}
 
     def _time_of_a_start(self) -> float:
         began = monotonic()
@@ -283,7 +291,7 @@ def main() -> None:
     """Kill, count, print; exit code 1 when the promise was broken."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--store", default="sqlite")
+    parser.add_argument("--store", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--seed", type=int, default=1)
     told = parser.parse_args()
     began = monotonic()
