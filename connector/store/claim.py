@@ -61,12 +61,14 @@ def claim(
     return ()
 
 
-def recover(connection: Connection, suspects: Collection[int], owner: str, now: float) -> int:
+def recover(
+    connection: Connection, suspects: Collection[int], owners: Sequence[str], now: float
+) -> int:
     """Take over what a process that died had in hand, as `Inbox.recover` says."""
     dead = State.HELD, now, "the process died twice while it read this ticket"
-    in_hand = and_(inbox.c.state.in_(IN_HAND), inbox.c.owner == owner)
+    in_hand = and_(inbox.c.state.in_(IN_HAND), inbox.c.owner.in_(owners))
     lock(connection, in_hand)
-    mine = and_(inbox.c.state == State.LEASED, inbox.c.owner == owner, inbox.c.id.in_(suspects))
+    mine = and_(in_hand, inbox.c.state == State.LEASED, inbox.c.id.in_(suspects))
     connection.execute(update(inbox).where(mine).values(crashes=inbox.c.crashes + 1))
     held = connection.execute(
         update(inbox)

@@ -1,6 +1,6 @@
 """What the store asks of a database, and which one a daemon's settings name."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -39,8 +39,11 @@ class Database(Protocol):
         """Give the name under which this process claims rows."""
 
     @property
-    def left(self) -> str | None:
-        """Give the name of the process before this one; `None` when it may still be at work."""
+    def left(self) -> Sequence[str]:
+        """Give the names of the processes before this one that have surely ended."""
+
+    def took_over(self) -> None:
+        """Note that the rows of those were made due."""
 
     def write(self) -> AbstractContextManager[Connection]:
         """Give a connection inside one transaction; durable once the block ends.

@@ -153,11 +153,10 @@ class Inbox:
         For the rows that are `suspects` the death counts: their tickets may have been the cause.
         A row that has one twice in a row is held.
         """
-        left = self._database.left
-        if left is None:
-            return 0
         with self._database.write() as connection:
-            return recover(connection, suspects, left, self._now())
+            held = recover(connection, suspects, self._database.left, self._now())
+        self._database.took_over()
+        return held
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
         """End claimed rows, and note how their plans ended, as `settlement.settle` says."""

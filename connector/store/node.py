@@ -1,6 +1,7 @@
 """One daemon among those that share a database: its name, its time to live, whom it polls for."""
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +34,8 @@ FORGOTTEN = 3600.0
 """Seconds after which a node that died is no longer listed."""
 
 FILE = "node"
-"""In the state directory: the name under which its process claims rows."""
+"""In the state directory: the name under which its process claims rows, and above it those of
+earlier ones whose rows were not taken over yet."""
 
 _log = structlog.get_logger()
 
@@ -85,7 +87,8 @@ class Node:
         self._unreachable = False
         self._stopping = Event()
         with self._lock:
-            self.left = self._before()
+            self._earlier = self._read()
+            self.left = tuple(name for name in self._earlier if self._has_ended(name))
             self._beat()
         self._thread = Thread(target=self._run, name="node", daemon=True)
         self._thread.start()
@@ -94,6 +97,11 @@ class Node:
     def name(self) -> str:
         """Give the name under which this process claims rows now."""
         return self._name
+
+    def took_over(self) -> None:
+        """Forget the names of earlier processes: their rows are nobody's now."""
+        self._earlier = ()
+        self._write(self._name)
 
     def holds(self, owner: str) -> bool:
         """Tell whether rows claimed under that name are surely nobody else's yet."""
@@ -151,25 +159,33 @@ class Node:
         if self._name:
             _log.warning("lease_lost", seconds=LEASE)
         name = uuid4().hex
-        try:
-            self._file.write_text(name, encoding="ascii")
-        except OSError as error:
-            raise StateUnusable(f"{self._file}: {error.strerror}") from error
+        self._write(*self._earlier, name)
         session.execute(delete(nodes).where(nodes.c.alive_until < server_now() - FORGOTTEN))
         now: float = session.execute(_JOIN, {"me": name}).scalar_one()
         _try_lock(session, f"node {name}")
         self._name = name
         return now
 
-    def _before(self) -> str | None:
-        """Give the name of the process before this one, once its session has surely ended."""
+    def _read(self) -> Sequence[str]:
         try:
-            name = self._file.read_text(encoding="ascii").strip()
+            return self._file.read_text(encoding="ascii").split()
         except FileNotFoundError:
-            return None
+            return ()
         except (OSError, UnicodeDecodeError) as error:
             raise StateUnusable(f"{self._file}: {error}") from error
-        return name if name and _try_lock(self._connected(), f"node {name}") else None
+
+    def _write(self, *names: str) -> None:
+        # Lost in a power cut, it costs the time of a lease: the name tells only us who we were.
+        fresh = self._file.with_suffix(".new")
+        try:
+            fresh.write_text("\n".join(names), encoding="ascii")
+            fresh.replace(self._file)
+        except OSError as error:
+            raise StateUnusable(f"{self._file}: {error.strerror}") from error
+
+    def _has_ended(self, name: str) -> bool:
+        """Tell whether the session of the process of that name has surely ended."""
+        return _try_lock(self._connected(), f"node {name}")
 
     def _connected(self) -> Connection:
         """Give the session; a new one holds none of the locks that the lost one had."""

@@ -1,6 +1,6 @@
 """A PostgreSQL database that any number of daemons share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, create_engine, func, inspect, make_url, select
@@ -74,9 +74,13 @@ class PostgresDatabase:
         return self._alive.name
 
     @property
-    def left(self) -> str | None:
-        """Give the name of the directory's process before this one, if that has surely ended."""
+    def left(self) -> Sequence[str]:
+        """Give the names of the directory's processes before this one that have surely ended."""
         return self._alive.left
+
+    def took_over(self) -> None:
+        """Note that their rows were made due."""
+        self._alive.took_over()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -31,7 +31,8 @@ class SqliteDatabase:
 
     def __init__(self, directory: Path, clock: Clock) -> None:
         self.clock = clock
-        self.owner = self.left = NOBODY_ELSE
+        self.owner = NOBODY_ELSE
+        self.left = (NOBODY_ELSE,)
         self._file = directory / FILE
         self._lock_file = own(directory)
         self._writing = threading.Lock()
@@ -79,6 +80,9 @@ class SqliteDatabase:
                 yield connection
         except DatabaseError as error:
             raise StateUnusable(f"{self._file}: {error.orig}") from error
+
+    def took_over(self) -> None:
+        """Do nothing: we go by the same name."""
 
     def holds(self, owner: str) -> bool:
         """Tell that rows are ours: nobody else can open the database."""

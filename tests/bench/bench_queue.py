@@ -1,7 +1,8 @@
 """Measures the queue alone: tickets a second from claim to done, in tables of growing size.
 
-SQLite with `synchronous=FULL` in a folder under `--folder` (a real disk, not memory); no desk and
-no model. `--beside PYTHON` names an interpreter that has huey and dbos: see `queues_beside.py`.
+SQLite with `synchronous=FULL` in a folder under `--folder` (a real disk, not memory), and a
+PostgreSQL server that is started for it with its own settings; no desk, no model, one worker.
+`--beside PYTHON` names an interpreter that has huey and dbos: see `queues_beside.py`.
 """
 
 import argparse
@@ -15,12 +16,13 @@ from threading import Event
 from time import perf_counter
 
 from bench_daemon import processor
+from postgresql import PASSWORD, PostgresServer, a_server
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import insert
 
 from connector.clock import SystemClock
-from connector.model import Cursor, TenantId, TicketId, TicketRef
+from connector.model import Cursor, Secret, TenantId, TicketId, TicketRef
 from connector.store import Place, Settlement, Store
 from connector.store.schema import State, inbox
 
@@ -31,11 +33,14 @@ PAGE = 1000
 
 
 @contextmanager
-def filled(folder: Path, rows: int) -> Iterator[Store]:
+def filled(folder: Path, rows: int, server: PostgresServer | None) -> Iterator[Store]:
     """Give a store whose inbox holds so many rows that are done."""
-    with tempfile.TemporaryDirectory(dir=folder) as place:
+    with tempfile.TemporaryDirectory(dir=folder) as directory:
         clock = SystemClock(Event())
-        with Store(Place(Path(place)), clock) as store:
+        place = Place(Path(directory))
+        if server is not None:
+            place = Place(place.directory, server.fresh(), Secret(PASSWORD))
+        with Store(place, clock) as store:
             now = clock.now().timestamp()
             for begin in range(0, rows, PAGE):
                 with store._database.write() as connection:
@@ -103,12 +108,15 @@ def main() -> None:
     told = parser.parse_args()
     title = f"the queue on {processor()}, median of {ROUNDS}, {told.tickets} tickets each"
     table = Table("what", "tickets/s", title=title, title_justify="left")
-    for rows in told.rows:
-        with filled(told.folder, rows) as store:
-            rates = [rate(store, told.tickets, f"r{number}") for number in range(ROUNDS)]
-        table.add_row(
-            f"claim → done, SQLite FULL, {rows:,} rows in the table", f"{median(rates):.0f}"
-        )
+    tempfile.tempdir = str(told.folder)
+    with a_server() as server:
+        for name, where in (("SQLite FULL", None), ("PostgreSQL", server)):
+            for rows in told.rows:
+                with filled(told.folder, rows, where) as store:
+                    rates = [rate(store, told.tickets, f"r{number}") for number in range(ROUNDS)]
+                table.add_row(
+                    f"claim → done, {name}, {rows:,} rows in the table", f"{median(rates):.0f}"
+                )
     if told.beside:
         for queue, tickets in (("huey", told.tickets), ("dbos", max(told.tickets // 20, 50))):
             table.add_row(
