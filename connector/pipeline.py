@@ -65,8 +65,7 @@ def triage(desk: Desk, store: Store, jobs: Sequence[Job]) -> Iterator[Ending]:
     to them ran out.
     """
     tickets = _fetch(desk, [job.ticket for job in jobs])
-    with store.suspects.watching(jobs):
-        known, planned = _decided(desk, store, jobs, tuple(tickets.values()))
+    known, planned = _decided(desk, store, jobs, tuple(tickets.values()))
     for job in jobs:
         if not store.holds(job):
             return
@@ -88,7 +87,7 @@ def learn(desk: Desk, store: Store, tickets: Sequence[Ticket]) -> None:
     """Note how tickets stand, so that later ones can be compared with them."""
     # In small pieces: a live ticket must not wait behind a whole page of old ones.
     for start in range(0, len(tickets), LEARNT_AT_ONCE):
-        _note(desk, store, tickets[start : start + LEARNT_AT_ONCE], {})
+        _note(desk, store, (), tickets[start : start + LEARNT_AT_ONCE], {})
 
 
 def _fetch(desk: Desk, ids: Sequence[TicketId]) -> dict[TicketId, Ticket]:
@@ -111,8 +110,8 @@ def _decided(
     fresh = [
         ticket for ticket in tickets if ticket.id not in known and ticket.status is Status.OPEN
     ]
-    readings = _predict(desk, fresh)
-    _note(desk, store, tickets, readings)
+    readings = _predict(desk, store, jobs, fresh)
+    _note(desk, store, jobs, tickets, readings)
     suggest = _suggester(desk, store)
     planned = [_plan(desk, store, ticket, readings[ticket.id], suggest) for ticket in fresh]
     written = {entry.ticket for entry in planned} | {
@@ -122,21 +121,31 @@ def _decided(
     return known, {entry.ticket: entry for entry in planned}
 
 
-def _predict(desk: Desk, tickets: Sequence[Ticket]) -> Mapping[TicketId, Reading]:
-    readings = desk.classifier.predict([clean(ticket) for ticket in tickets])
+def _predict(
+    desk: Desk, store: Store, jobs: Sequence[Job], tickets: Sequence[Ticket]
+) -> Mapping[TicketId, Reading]:
+    """Read tickets; should the process die of it, the one after it knows whose they were.
+
+    Nothing else is done meanwhile: to wait for the store here would make suspects of tickets that
+    somebody's `kill -9` met by chance.
+    """
+    read = {ticket.id for ticket in tickets}
+    with store.suspects.watching([job for job in jobs if job.ticket in read]):
+        readings = desk.classifier.predict([clean(ticket) for ticket in tickets])
     return {ticket.id: reading for ticket, reading in zip(tickets, readings, strict=True)}
 
 
 def _note(
     desk: Desk,
     store: Store,
+    jobs: Sequence[Job],
     tickets: Sequence[Ticket],
     readings: Mapping[TicketId, Reading],
 ) -> None:
     """Keep the case book up to date; a resolved ticket that was never read is read for it."""
     resolved = [ticket for ticket in tickets if ticket.status is Status.RESOLVED]
     known = store.cases.with_vector(desk.tenant, [ticket.id for ticket in resolved])
-    unread = _predict(desk, [ticket for ticket in resolved if ticket.id not in known])
+    unread = _predict(desk, store, jobs, [ticket for ticket in resolved if ticket.id not in known])
     vectors = {ticket: reading.vector for ticket, reading in {**readings, **unread}.items()}
     store.cases.note(desk.tenant, [(ticket, vectors.get(ticket.id, b"")) for ticket in tickets])
 
