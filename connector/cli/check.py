@@ -16,6 +16,7 @@ from connector.desk import Desk, connect
 from connector.errors import EXIT_CONFIG, EXIT_FAILED, ConfigError, TriagedError
 from connector.ports import Engine, SecretRef, Surroundings
 from connector.settings import Configuration, TenantSettings
+from connector.store import place_of, reached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,8 @@ class Finding:
 @click.option(
     "--online",
     is_flag=True,
-    help="Also ask each desk who we are and whether every mapped field and option exists.",
+    help="Also ask the database whether it answers, and each desk who we are and whether every"
+    " mapped field and option exists.",
 )
 @options.as_json
 def command(path: Path, *, online: bool, as_json: bool) -> None:
@@ -63,6 +65,7 @@ def _findings(path: Path, settings: Configuration, *, online: bool) -> Iterator[
     except TriagedError as error:
         yield _trouble("model", error)
     surroundings = Surroundings(secret=secrets.resolver(), clock=SystemClock())
+    yield _store(settings, surroundings, online=online)
     for tenant in settings.tenants:
         missing = list(_missing_secrets(tenant, surroundings))
         yield from missing
@@ -70,6 +73,14 @@ def _findings(path: Path, settings: Configuration, *, online: bool) -> Iterator[
             yield Finding(subject=f"{tenant.tenant}: secrets", fact="present")
         if online and engine and not missing:
             yield from _desk(tenant, surroundings, engine)
+
+
+def _store(settings: Configuration, surroundings: Surroundings, *, online: bool) -> Finding:
+    try:
+        place = place_of(settings.daemon, surroundings.secret)
+        return Finding(subject="store", fact=reached(place) if online else settings.daemon.store)
+    except TriagedError as error:
+        return _trouble("store", error)
 
 
 def _missing_secrets(tenant: TenantSettings, surroundings: Surroundings) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from connector.store.books import Balance, look_at_books
 from connector.store.claim import Job
-from connector.store.database import Place, place_of
+from connector.store.database import Place, place_of, reached
 from connector.store.inbox import Arrived, Received
 from connector.store.ledger import Conclusion, Entry, Outcome
 from connector.store.overview import TenantOverview, look
@@ -33,5 +33,6 @@ __all__ = [
     "look_at_books",
     "look_at_rows",
     "place_of",
+    "reached",
     "transfer",
 ]

@@ -101,6 +101,14 @@ def alone(place: Place) -> AbstractContextManager[Connection]:
     return connection
 
 
+def reached(place: Place) -> str:
+    """Name the database that answers there; raises `StateUnusable` when none does."""
+    if place.url == SQLITE:
+        return f"sqlite in {place.directory}"
+    found: str = _postgres().reached(place)
+    return found
+
+
 def _postgres() -> Any:
     """Import the PostgreSQL side when it is asked for: its driver is an extra."""
     try:

@@ -127,16 +127,21 @@ class PostgresDatabase:
 
     def _prepare(self) -> None:
         with told(self._name), self._engine.begin() as connection:
-            found = int((connection.dialect.server_version_info or (0,))[0])
-            if found < OLDEST:
-                raise StateUnusable(
-                    f"{self._name}: is PostgreSQL {found}; {OLDEST} or later is needed"
-                )
+            _is_recent(connection, self._name)
             version = migrations.bring_up(connection)
         if version != schema.VERSION:
             raise StateUnusable(
                 f"{self._name} has schema version {version}, this triaged knows {schema.VERSION}"
             )
+
+
+def reached(place: Place) -> str:
+    """Name the database with its server's version; raises `StateUnusable`."""
+    name = name_of(place)
+    with told(name), engine_of(place).connect() as connection:
+        version = connection.exec_driver_sql("SHOW server_version").scalar()
+        _is_recent(connection, name)
+    return f"{name}, version {version}"
 
 
 @contextmanager
@@ -178,6 +183,12 @@ def told(name: str) -> Iterator[None]:
         raise StateUnusable(f"{name}: {first}") from error
     except PoolTimeout as error:
         raise StateUnusable(f"{name}: no connection became free in time") from error
+
+
+def _is_recent(connection: Connection, name: str) -> None:
+    found = int((connection.dialect.server_version_info or (0,))[0])
+    if found < OLDEST:
+        raise StateUnusable(f"{name}: is PostgreSQL {found}; {OLDEST} or later is needed")
 
 
 def engine_of(place: Place, pool: type[Pool] = NullPool, **options: int) -> Engine:

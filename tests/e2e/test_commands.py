@@ -9,7 +9,7 @@ import sys
 import pytest
 from world import FIELDS, Desk, Site, direct, triaged
 
-COMMANDS = ("check", "classify", "demo", "queue", "run", "sandbox", "status")
+COMMANDS = ("check", "classify", "demo", "queue", "run", "sandbox", "status", "store", "train")
 OFFLINE = ("✓ configuration", "✓ model: default@", "✓ acme: secrets: present")
 
 
