@@ -31,8 +31,10 @@ _Number = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Words(TypeDecorator[str]):
-    """Text from outside, without NUL: SQLite takes any length and any character, and PostgreSQL
-    must not refuse what SQLite takes.
+    """Text from outside, of any length; what a database would refuse is left out or replaced.
+
+    That is NUL, which only PostgreSQL refuses, and half a character of UTF-16, which no driver can
+    send and JSON can hold.
     """
 
     impl = String
@@ -48,9 +50,11 @@ class Words(TypeDecorator[str]):
         return dialect.type_descriptor(String(self.length) if is_bounded else Text())
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Drop what no text of ours means anything by."""
+        """Give the text as it can be kept."""
         del dialect
-        return None if value is None else value.replace("\x00", "")
+        if value is None or (value.isascii() and "\x00" not in value):
+            return value
+        return value.replace("\x00", "").encode(errors="replace").decode()
 
 
 class State(StrEnum):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from threading import Event
+from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
@@ -128,7 +128,7 @@ def test_each_row_ends_as_it_was_told_to(store: Store, clock) -> None:
 
 def test_a_settlement_that_fails_settles_nothing(store: Store) -> None:
     one, two = claimed(store, "1", "2")
-    unsayable = Settlement(job=two, detail=Event())  # type: ignore[arg-type]
-    with pytest.raises(StateUnusable):
-        store.inbox.settle([Settlement(job=one), unsayable])
+    refused = Settlement(job=replace(two, fence=2**70))  # a number that no database takes
+    with pytest.raises((StateUnusable, OverflowError)):
+        store.inbox.settle([Settlement(job=one), refused])
     assert states(store) == {"1": "leased", "2": "leased"}

@@ -308,3 +308,9 @@ def test_looking_needs_no_ownership(store: Store, place: Place) -> None:
 def test_looking_where_nothing_is_says_so(tmp_path: Path) -> None:
     with pytest.raises(StateUnusable, match="no daemon has run there yet"):
         look(Place(tmp_path))
+
+
+def test_what_a_database_would_refuse_in_a_text_costs_no_ticket(store: Store) -> None:
+    store.inbox.hold(ACME, "names \x00no ticket \ud800 à la carte", delivery="d\x00\ud800")
+    [row] = store.overview()[0].trouble
+    assert row.detail == "names no ticket ? à la carte"
