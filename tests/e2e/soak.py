@@ -27,7 +27,7 @@ from rich.console import Console
 from world import Daemon, Desk, Site, until
 
 from adapters.zendesk.sandbox.exchange import Reply, Request
-from connector.store import look
+from connector.store import Place, look
 
 AHEAD = 400
 """Tickets that may be filed and not yet written: a backlog, but no burst of all of them."""
@@ -107,7 +107,7 @@ def soak(folder: Path, *, tickets: int, every: int) -> Sums:
         rate = tickets / (monotonic() - began)
         end = measured(daemon)
         until("nothing is open", lambda: not still_open(site))
-        [overview] = look(site.state)
+        [overview] = look(Place(site.state))
         aside = sum(overview.states.get(state, 0) for state in ("dead", "held"))
         return Sums(
             tickets=tickets,
@@ -150,7 +150,7 @@ def measured(daemon: Daemon) -> tuple[float, int]:
 
 def still_open(site: Site) -> int:
     """Count the rows that are still to be worked off."""
-    [overview] = look(site.state)
+    [overview] = look(Place(site.state))
     ended = ("done", "dead", "held", "superseded")
     return sum(number for state, number in overview.states.items() if state not in ended)
 

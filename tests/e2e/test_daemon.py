@@ -19,7 +19,7 @@ from world import (
 )
 
 from adapters.zendesk.sandbox.exchange import Refusal, Reply
-from connector.store import TenantOverview, look
+from connector.store import Place, TenantOverview, look
 
 LANGUAGES = {
     "en": ("VPN down", "The VPN does not connect since this morning, nobody here can work."),
@@ -53,7 +53,7 @@ def all_written_once(site: Site, desk: Desk, tickets: Sequence[str]) -> None:
 
 
 def overview(site: Site) -> TenantOverview:
-    [only] = look(site.state)
+    [only] = look(Place(site.state))
     return only
 
 

@@ -17,7 +17,7 @@ from world import PATIENCE, Daemon, Desk, Running, until
 from adapters.zendesk.config import PUBLIC_TEST_SECRET
 from adapters.zendesk.webhook import INVOCATION, SIGNATURE, TIMESTAMP, signature
 from connector.model import Secret
-from connector.store import look
+from connector.store import Place, look
 
 REFUSED = HTTPStatus.UNAUTHORIZED
 _numbers = count(1)
@@ -120,7 +120,7 @@ def test_a_signed_call_that_names_no_ticket_is_held(running: Running) -> None:
     body = b'{"ticket": '
     headers = signed(running.hooked, body)
     assert running.daemon.hook("hooked", body, headers).status_code == HTTPStatus.ACCEPTED
-    [mine] = [one for one in look(running.daemon.site.state) if one.tenant == "hooked"]
+    [mine] = [one for one in look(Place(running.daemon.site.state)) if one.tenant == "hooked"]
     assert mine.states["held"] == 1
 
 
