@@ -134,7 +134,12 @@ def told_of(daemon: Daemon, tenant: str, ticket: str) -> Sequence[object]:
 
 def test_sigterm_in_a_burst_leaves_nothing_half_done(tenanted, desk) -> None:
     daemon = tenanted.daemon().ready("acme")
-    desk.on_call(6, UPDATE, lambda: daemon.signal(signal.SIGTERM))
+
+    def end() -> None:
+        daemon.signal(signal.SIGTERM)
+        Event().wait(0.5)  # on a busy machine the burst would be over before it is heard
+
+    desk.on_call(6, UPDATE, end)
     tickets = file_many(desk)
     assert daemon.left() == 0
     told = {event["ticket"]: event for event in daemon.told("ticket_triaged")}
