@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Sequence
 from functools import partial
+from threading import Event
 
 import pytest
 from world import (
