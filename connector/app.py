@@ -20,7 +20,7 @@ from connector import registry, secrets
 from connector.clock import SystemClock
 from connector.control import ControlSocket
 from connector.desk import Desk, connect, staff_of
-from connector.errors import Rejected, TriagedError
+from connector.errors import Rejected, StateDamaged, StateUnusable, TriagedError
 from connector.logs import place
 from connector.metrics import Metrics
 from connector.model import Aspect, TenantId
@@ -42,6 +42,10 @@ HISTORY = timedelta(days=30)
 """How far back resolved tickets are read, once, to suggest assignees by."""
 
 HOUSEKEEPING = timedelta(hours=1)
+
+BACKUP = timedelta(hours=1)
+FIRST_BACKUP = timedelta(minutes=1)
+"""After the start: not in the way of what came meanwhile."""
 
 SIGNALS_SEEN = 1.0
 """Seconds after which a signal is seen at the latest."""
@@ -129,10 +133,16 @@ class Daemon:
         return f"http://{self._web.host}:{self._web.port}"
 
     def wait(self) -> None:
-        """Return once the daemon was told to stop, by `stop`, SIGTERM or SIGINT."""
+        """Return once the daemon was told to stop, by `stop`, SIGTERM or SIGINT.
+
+        Raises `StateDamaged` when the database was found so: it is mended before it is opened.
+        """
         # Not without an end: a signal that comes just before the wait is handled after it.
         while not self._stopping.wait(SIGNALS_SEEN):
-            pass
+            if self._store.is_damaged:
+                raise StateDamaged(
+                    f"{self._configuration.daemon.state}: the daemon ends to be started anew"
+                )
 
     def stop(self) -> None:
         """Ask every part to end; `__exit__` waits for them."""
@@ -215,6 +225,13 @@ class Daemon:
         scheduler.add_job(
             self._keep_house, "interval", seconds=HOUSEKEEPING.total_seconds(), id="housekeeping"
         )
+        scheduler.add_job(
+            self._back_up,
+            "interval",
+            seconds=BACKUP.total_seconds(),
+            id="backup",
+            next_run_time=datetime.now(UTC) + FIRST_BACKUP,
+        )
         for tenant, settings in self._settings.items():
             interval = settings.intake.poll.total_seconds()
             scheduler.add_job(
@@ -289,6 +306,12 @@ class Daemon:
                 self._roster.admit(replace(desk, staff=staff_of(desk.adapter)))
             except TriagedError as error:
                 self._roster.failed(tenant, Doing.VISIT, error)
+
+    def _back_up(self) -> None:
+        try:
+            self._store.back_up()
+        except StateUnusable as error:
+            _log.error("backup_failed", error=error.detail)
 
     def _counts(self) -> bytes:
         """Count the inbox anew at most every few seconds, however many ask."""

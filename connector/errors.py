@@ -127,3 +127,10 @@ class StateUnusable(TriagedError):
     """The state directory or its database cannot be used. Check that the directory exists, that
     the service's user may write there, and that the disk is neither full nor damaged.
     """
+
+
+class StateDamaged(StateUnusable):
+    """The database's file is damaged. A start puts the last good copy in its place, if there is one.
+    If not, look after the disk, and then restore a backup of yours, or move the state directory's
+    content away to begin anew, as "Back up and restore" says.
+    """

@@ -63,6 +63,16 @@ class Database(Protocol):
     def listen(self, wake: Callable[[], None]) -> None:
         """Have `wake` called when another process may have brought work."""
 
+    @property
+    def is_damaged(self) -> bool:
+        """Tell whether the database must be mended, which happens when it is opened anew."""
+
+    def back_up(self) -> None:
+        """Keep a good copy of everything, where the database is a file of ours.
+
+        Raises `StateDamaged` and `StateUnusable`; the earlier copy stays then.
+        """
+
     def close(self) -> None:
         """Give everything up: nothing can be written from here afterwards."""
 

@@ -10,8 +10,32 @@ from connector.errors import StateInUse, StateUnusable
 LOCK = "triaged.lock"
 
 
-def own(directory: Path) -> TextIO:
-    """Lock the directory for this process until it closes the file or dies.
+class Ownership:
+    """A state directory that is this process's until `close`; the kernel lets go when it dies.
+
+    `was_clean` tells whether the process before this one ended in order.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.was_clean = not file.read().strip()
+        self._say(f"{os.getpid()}\n")
+
+    def close(self) -> None:
+        """Give the directory up, in order."""
+        if not self._file.closed:
+            self._say("")
+            self._file.close()
+
+    def _say(self, owner: str) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+        self._file.write(owner)
+        self._file.flush()
+
+
+def own(directory: Path) -> Ownership:
+    """Lock the directory for this process.
 
     Raises `StateInUse` when another process has it, `StateUnusable` when it cannot be made.
     """
@@ -27,7 +51,8 @@ def own(directory: Path) -> TextIO:
         owner = file.read().strip() or "unknown"
         file.close()
         raise StateInUse(f"{directory} is in use by process {owner}") from error
-    file.truncate(0)
-    file.write(f"{os.getpid()}\n")
-    file.flush()
-    return file
+    try:
+        return Ownership(file)
+    except OSError as error:
+        file.close()
+        raise StateUnusable(f"{directory / LOCK}: {error.strerror}") from error

@@ -109,6 +109,14 @@ class PostgresDatabase:
         """Have `wake` called at each NOTIFY, from now until `close`."""
         self._listener = Listener(self._sessions, wake)
 
+    @property
+    def is_damaged(self) -> bool:
+        """Tell that this is nothing that we could see or mend."""
+        return False
+
+    def back_up(self) -> None:
+        """Do nothing: the server's administrator does."""
+
     def close(self) -> None:
         """Hand back what this process has claimed, and every connection."""
         self._closed = True

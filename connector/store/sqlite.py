@@ -10,13 +10,12 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from connector.errors import StateUnusable
+from connector.errors import StateDamaged, StateUnusable
 from connector.model import TenantId
 from connector.ports import Clock
-from connector.store import migrations, schema
+from connector.store import migrations, rescue, schema
 from connector.store.ownership import own
-
-FILE = "triaged.db"
+from connector.store.rescue import FILE
 
 NOBODY_ELSE = ""
 """The name under which rows are claimed where no other process can claim any."""
@@ -33,10 +32,17 @@ class SqliteDatabase:
         self.clock = clock
         self.owner = NOBODY_ELSE
         self.left = (NOBODY_ELSE,)
+        self._directory = directory
         self._file = directory / FILE
         self._lock_file = own(directory)
         self._writing = threading.Lock()
         self._closed = False
+        self.is_damaged = False
+        try:
+            rescue.rescue(directory, was_clean=self._lock_file.was_clean)
+        except BaseException:
+            self._lock_file.close()
+            raise
         self._writer = engine_of(directory, read_only=False)
         self._readers = engine_of(directory, read_only=True)
         try:
@@ -70,7 +76,7 @@ class SqliteDatabase:
                 with self._writer.begin() as connection:
                     yield connection
         except DatabaseError as error:
-            raise StateUnusable(f"{self._file}: {error.orig}") from error
+            raise self._told(error) from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -79,7 +85,25 @@ class SqliteDatabase:
             with self._readers.begin() as connection:
                 yield connection
         except DatabaseError as error:
-            raise StateUnusable(f"{self._file}: {error.orig}") from error
+            raise self._told(error) from error
+
+    def _told(self, error: DatabaseError) -> StateUnusable:
+        """Say what is wrong; damage is for the next start to mend."""
+        if rescue.means_damage(error.orig):
+            self._note_damage()
+        return StateUnusable(f"{self._file}: {error.orig}")
+
+    def _note_damage(self) -> None:
+        self.is_damaged = True
+        rescue.mark(self._directory)
+
+    def back_up(self) -> None:
+        """Replace the copy in the state directory by a newer one, as `rescue.back_up` says."""
+        try:
+            rescue.back_up(self._directory)
+        except StateDamaged:
+            self._note_damage()
+            raise
 
     def took_over(self) -> None:
         """Do nothing: we go by the same name."""

@@ -63,6 +63,15 @@ class Store:
         """Have `wake` called when another daemon may have brought work."""
         self._database.listen(wake)
 
+    @property
+    def is_damaged(self) -> bool:
+        """Tell whether the database must be mended: end, and start anew."""
+        return self._database.is_damaged
+
+    def back_up(self) -> None:
+        """Keep a good copy of everything, where the database is a file of ours."""
+        self._database.back_up()
+
     def audit(self) -> Sequence[Balance]:
         """Tell, per tenant, whether all that was received is accounted for."""
         with self._database.read() as connection:
