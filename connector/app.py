@@ -296,8 +296,7 @@ class Daemon:
         _log.info("history_learnt", tenant=desk.tenant, tickets=learnt)
 
     def _keep_house(self) -> None:
-        self._store.inbox.forget_deliveries()
-        self._store.inbox.forget_finished()
+        self._store.expire(self._configuration.daemon.retention, self._stopping.is_set)
         for tenant in self._roster.connected():
             desk = self._roster.desk(tenant)
             if desk is None or self._stopping.is_set():

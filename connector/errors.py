@@ -130,7 +130,7 @@ class StateUnusable(TriagedError):
 
 
 class StateDamaged(StateUnusable):
-    """The database's file is damaged. A start puts the last good copy in its place, if there is one.
-    If not, look after the disk, and then restore a backup of yours, or move the state directory's
-    content away to begin anew, as "Back up and restore" says.
+    """The database's file is damaged. A start puts the last good copy in its place, where there is
+    one. Where not, look after the disk, and then restore a backup of yours, or move the state
+    directory's content away to begin anew, as "Back up and restore" says.
     """

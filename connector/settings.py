@@ -143,6 +143,28 @@ class Models(Section):
     """Texts that are read at the same time; `auto` leaves one core to the host."""
 
 
+def _at_least(days: int) -> AfterValidator:
+    def check(value: timedelta) -> timedelta:
+        if value < timedelta(days=days):
+            raise PydanticCustomError("retention", "write {days}d or more", {"days": days})
+        return value
+
+    return AfterValidator(check)
+
+
+class Retention(Section):
+    """How long things are kept in the store. Nothing of it is a ticket's text."""
+
+    finished: Annotated[Duration, _at_least(7)] = timedelta(days=90)
+    """Rows of the inbox that are done or superseded: that a ticket was looked at, and when. At
+    least 7d: by them a change that a poll reports twice is known."""
+    decisions: Annotated[Duration, _at_least(30)] = timedelta(days=730)
+    """What was decided and written, with the value that was replaced. A ticket that changes after
+    that is decided anew, and the values on it count as a person's."""
+    cases: Annotated[Duration, _at_least(30)] = timedelta(days=365)
+    """Resolved tickets that suggestions of an assignee compare with, since their last change."""
+
+
 class DaemonSettings(Section):
     """`triaged.yaml`: what all tenants share."""
 
@@ -157,6 +179,7 @@ class DaemonSettings(Section):
     """The tenant files, relative to this file; one tenant each."""
     web: Web = Web()
     models: Models = Models()
+    retention: Retention = Retention()
 
 
 class Webhook(Section):

@@ -35,15 +35,26 @@ def receive(connection: Connection, tenant: TenantId, events: int) -> None:
     _add(connection, tenant, "received", events)
 
 
-def purge(connection: Connection, *, finished_before: float) -> None:
-    """Drop rows that were finished before that time, and count their events as they ended."""
-    old = inbox.c.state.in_(FINISHED) & (inbox.c.finished_at < finished_before)
-    gone = delete(inbox).where(old).returning(inbox.c.tenant, inbox.c.state, inbox.c.marks)
+def purge(connection: Connection, *, finished_before: float, most: int) -> int:
+    """Drop rows that were finished before that time, and count their events as they ended.
+
+    At most so many; give how many it were.
+    """
+    old = select(inbox.c.id).where(
+        inbox.c.state.in_(FINISHED), inbox.c.finished_at < finished_before
+    )
+    rows = connection.execute(old.limit(most)).scalars().all()
+    gone = (
+        delete(inbox)
+        .where(inbox.c.id.in_(rows))
+        .returning(inbox.c.tenant, inbox.c.state, inbox.c.marks)
+    )
     totals: Counter[tuple[str, str]] = Counter()
     for tenant, state, events in connection.execute(gone):
         totals[tenant, state] += events
     for (tenant, state), events in sorted(totals.items()):
         _add(connection, tenant, state, events)
+    return len(rows)
 
 
 def drop(connection: Connection, tenant: str, events: int) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, insert, select, text
+from sqlalchemy import Connection, bindparam, case, insert, select, text
 from sqlalchemy.sql.dml import Insert
 
 from connector.errors import StateUnusable
@@ -18,12 +18,6 @@ from connector.store.database import Database
 from connector.store.group import commit
 from connector.store.schema import OPEN, State, cursors, deliveries, inbox
 from connector.store.settlement import Settlement, due_again, settle
-
-KEPT = 90 * 86400.0
-"""Seconds for which a finished row is kept; the ledger keeps what was decided."""
-
-REPLAY_WINDOW = 72 * 3600.0
-"""Seconds for which a delivery id is remembered: longer than any platform retries a webhook."""
 
 
 def _marking(row: Any) -> Insert:
@@ -175,17 +169,6 @@ class Inbox:
     def again(self, job: Job, *, delay: float, detail: str, counts: bool = True) -> None:
         """Make a row due again after `delay` seconds, with or without spending an attempt."""
         self.settle([due_again(job, delay=delay, detail=detail, counts=counts)])
-
-    def forget_deliveries(self) -> None:
-        """Drop delivery ids older than the replay window."""
-        oldest = self._now() - REPLAY_WINDOW
-        with self._database.write() as connection:
-            connection.execute(delete(deliveries).where(deliveries.c.received_at < oldest))
-
-    def forget_finished(self) -> None:
-        """Drop rows that were finished long ago, and keep their number in the books."""
-        with self._database.write() as connection:
-            books.purge(connection, finished_before=self._now() - KEPT)
 
     def _now(self) -> float:
         return self._database.clock.now().timestamp()

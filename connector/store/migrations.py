@@ -86,7 +86,9 @@ def _leave_1(operations: Operations) -> None:
 
 
 def _leave_2(operations: Operations) -> None:
-    """Rows that several daemons claim, each under its name."""
+    """Rows that several daemons claim, each under its name; and what is old is found by its age."""
+    operations.create_index("ledger_age", "ledger", ["planned_at"])
+    operations.create_index("cases_age", "cases", ["updated_at"])
     owner: Column[str] = Column("owner", String(64), nullable=False, server_default="")
     operations.add_column("inbox", owner)
     operations.create_table(

@@ -183,6 +183,7 @@ ledger = Table(
     Column("written", Text, nullable=False, server_default="[]"),
     Column("vector", LargeBinary, nullable=False),
     UniqueConstraint("tenant", "ticket", "content_hash", name="one_effect"),
+    Index("ledger_age", "planned_at"),
 )
 
 histories = Table(
@@ -204,4 +205,5 @@ cases = Table(
     Column("updated_at", Float, nullable=False),
     PrimaryKeyConstraint("tenant", "ticket"),
     Index("cases_recent", "tenant", "status", "updated_at"),
+    Index("cases_age", "updated_at"),
 )

@@ -6,6 +6,7 @@ from typing import Self
 
 from connector.model import TenantId
 from connector.ports import Clock
+from connector.settings import Retention
 from connector.store import books, overview
 from connector.store.books import Balance
 from connector.store.cases import CaseBook
@@ -15,6 +16,7 @@ from connector.store.inbox import Inbox
 from connector.store.ledger import Ledger
 from connector.store.overview import TenantOverview
 from connector.store.queue import Queue
+from connector.store.retention import expire
 from connector.store.suspects import Suspects
 
 
@@ -62,6 +64,10 @@ class Store:
     def listen(self, wake: Callable[[], None]) -> None:
         """Have `wake` called when another daemon may have brought work."""
         self._database.listen(wake)
+
+    def expire(self, kept: Retention, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Delete what is older than it may be; ends early when `is_over`."""
+        expire(self._database, kept, is_over)
 
     @property
     def is_damaged(self) -> bool:

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import event
 
 from connector.model import Cursor, TenantId, TicketId, TicketRef
+from connector.settings import Retention
 from connector.store import Filter, Job, Place, Store
-from connector.store.inbox import KEPT
 from connector.store.suspects import FILE
 
 UNENDED: list[AbstractContextManager[None]] = []
@@ -138,10 +138,10 @@ def test_old_rows_go_and_the_books_still_balance(store: Store, clock) -> None:
     one, two, three = claimed(store)
     store.inbox.done(one)
     store.inbox.dead(two, "refused")
-    clock.at += timedelta(seconds=KEPT + 1)
+    clock.at += timedelta(days=90, seconds=1)
     store.inbox.done(three)
     take(store, "4", tenant=BETA)
-    store.inbox.forget_finished()
+    store.expire(Retention())
     assert states(store) == {"dead": 1, "done": 1}, "only what was finished long ago is gone"
     [acme, beta] = store.audit()
     assert acme.accounts == {"dead": 1, "done": 3, "superseded": 0, "dropped": 0}

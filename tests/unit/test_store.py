@@ -19,6 +19,7 @@ from connector.model import (
     TicketRef,
     Verdict,
 )
+from connector.settings import Retention
 from connector.store import Conclusion, Entry, Job, Outcome, Place, Received, Store, look
 
 ACME, BETA = TenantId("acme"), TenantId("beta")
@@ -96,10 +97,10 @@ def test_a_delivery_is_taken_in_once(store: Store) -> None:
 def test_delivery_ids_are_forgotten_after_the_window_and_not_before(store: Store, clock) -> None:
     store.inbox.receive(ACME, [TicketId("1")], delivery="d1")
     clock.pass_time(71 * 3600)
-    store.inbox.forget_deliveries()
+    store.expire(Retention())
     assert store.inbox.receive(ACME, [TicketId("1")], delivery="d1") is Received.REPLAY
     clock.pass_time(2 * 3600)
-    store.inbox.forget_deliveries()
+    store.expire(Retention())
     assert store.inbox.receive(ACME, [TicketId("1")], delivery="d1") is Received.NEW
 
 
