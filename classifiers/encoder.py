@@ -76,6 +76,25 @@ class Window:
         return [*ids[: self.head + 1], *ids[len(ids) - self.tail - 1 :]]
 
 
+class Tokens:
+    """Texts into the token ids that a model is shown; raises `BadBundle` for no tokenizer."""
+
+    def __init__(self, tokenizer: bytes, window: Window) -> None:
+        self._tokenizer = _tokenizer(tokenizer)
+        self._window = window
+        self._unknown = {self._tokenizer.token_to_id(UNKNOWN)}
+
+    def of(self, text: str) -> list[int]:
+        """Give the ids of a text, marks included, cut to the window."""
+        # Lone surrogates are no Unicode text and cannot be handed over: they become "?".
+        whole = self._window.trim(text).encode("utf-8", "replace").decode("utf-8")
+        return self._window.cut(self._tokenizer.encode(whole).ids)
+
+    def say_nothing(self, ids: Sequence[int]) -> bool:
+        """Tell whether the tokenizer knows no piece of what was read."""
+        return set(ids[1:-1]) <= self._unknown
+
+
 class Encoder:
     """Reads texts, each unpadded and on one thread, as many at a time as there are threads.
 
@@ -86,11 +105,9 @@ class Encoder:
     """
 
     def __init__(self, *, model: bytes, tokenizer: bytes, window: Window, threads: int) -> None:
-        self._tokenizer = _tokenizer(tokenizer)
+        self._tokens = Tokens(tokenizer, window)
         self._session = _session(model)
         self._outputs = tuple(str(output.name) for output in self._session.get_outputs())
-        self._window = window
-        self._unknown = {self._tokenizer.token_to_id(UNKNOWN)}
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix="encoder")
 
     def encode(self, texts: Sequence[str]) -> list[States | None]:
@@ -111,13 +128,11 @@ class Encoder:
 
     def tokens(self, text: str) -> list[int]:
         """Give the token ids that the model is shown."""
-        # Lone surrogates are no Unicode text and cannot be handed over: they become "?".
-        whole = self._window.trim(text).encode("utf-8", "replace").decode("utf-8")
-        return self._window.cut(self._tokenizer.encode(whole).ids)
+        return self._tokens.of(text)
 
     def _one(self, text: str) -> Pass | None:
         ids = self.tokens(text)
-        if not any(map(str.isalpha, text)) or set(ids[1:-1]) <= self._unknown:
+        if not any(map(str.isalpha, text)) or self._tokens.say_nothing(ids):
             return None
         fed = {"input_ids": np.array([ids], dtype=np.int64)}
         states, *others = (given[0] for given in self._session.run(None, fed))

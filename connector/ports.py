@@ -186,6 +186,8 @@ class TrainingOrder:
     minutes: float | None = None
     seed: int = 20
     floor: int = 10
+    base: str | None = None
+    """A checkpoint to fine-tune too: `shipped`, a folder, or the id of a model on a hub."""
 
 
 Train = Callable[

@@ -91,12 +91,26 @@ def quantise(
     return whole.astype(np.int8), scale.astype(np.float32)
 
 
-def export(checkpoint: Checkpoint, *, int8: bool) -> onnx.ModelProto:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A sequence classifier's head under transformers' own names, and the output it answers at."""
+
+    output: str
+    weights: Weights
+
+    @property
+    def labels(self) -> int:
+        """Count the labels."""
+        return len(self.weights["classifier.bias"])
+
+
+def export(checkpoint: Checkpoint, *, int8: bool, head: Head | None = None) -> onnx.ModelProto:
     """Give a graph from `input_ids` (texts by tokens, unpadded) to `states`.
 
     `states` is texts by states by size: the mean over a text's tokens after the embeddings and
     after each layer. In `int8` every matrix has one scale per output and every row of the
-    vocabulary its own; activations are quantised as they come. Otherwise all is fp32.
+    vocabulary its own; activations are quantised as they come. Otherwise all is fp32. A `head`
+    adds an output with a row of logits for each text, and stays in fp32.
     """
     graph = _Graph(int8=int8, heads=checkpoint.heads)
     states = [_embed(graph, checkpoint.weights)]
@@ -104,7 +118,9 @@ def export(checkpoint: Checkpoint, *, int8: bool) -> onnx.ModelProto:
         prefix = f"transformer.layer.{number}"
         states.append(_layer(graph, states[-1], checkpoint.weights, prefix, f"layer{number}"))
     _pool(graph, states)
-    return _model(graph, len(states), checkpoint.size)
+    if head is not None:
+        _answer(graph, states[-1], head)
+    return _model(graph, len(states), checkpoint.size, head)
 
 
 def _embed(graph: _Graph, weights: Weights) -> str:
@@ -161,12 +177,33 @@ def _pool(graph: _Graph, ends: Sequence[str]) -> None:
     graph.node("Concat", means, "states", axis=1)
 
 
-def _model(graph: _Graph, states: int, size: int) -> onnx.ModelProto:
+def _answer(graph: _Graph, end: str, head: Head) -> None:
+    """Answer from the first token's last state, as DistilBertForSequenceClassification does."""
+
+    def dense(value: str, part: str, output: str) -> str:
+        weight = graph.constant(f"{part}.w", head.weights[f"{part}.weight"].T)
+        bias = graph.constant(f"{part}.b", head.weights[f"{part}.bias"])
+        product = graph.node("MatMul", [value, weight], f"{part}/out")
+        return graph.node("Add", [product, bias], output)
+
+    start = graph.constant("start", np.zeros(1, np.int64))
+    taken = graph.node("Gather", [end, start], "start/state", axis=1)
+    axes = graph.constant("token", np.ones(1, np.int64))
+    first = graph.node("Squeeze", [taken, axes], "start/row")
+    wide = dense(first, "pre_classifier", "pre_classifier/sum")
+    dense(graph.node("Relu", [wide], "pre_classifier/relu"), "classifier", head.output)
+
+
+def _model(graph: _Graph, states: int, size: int, head: Head | None) -> onnx.ModelProto:
+    outputs = [helper.make_tensor_value_info("states", TensorProto.FLOAT, ["texts", states, size])]
+    if head is not None:
+        shape: list[str | int | None] = ["texts", head.labels]
+        outputs.append(helper.make_tensor_value_info(head.output, TensorProto.FLOAT, shape))
     made = helper.make_graph(
         graph.nodes,
         "encoder",
         [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["texts", "tokens"])],
-        [helper.make_tensor_value_info("states", TensorProto.FLOAT, ["texts", states, size])],
+        outputs,
         graph.tensors,
     )
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)]

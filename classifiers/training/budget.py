@@ -8,6 +8,10 @@ ENOUGH = 0.6
 all rows and measured."""
 
 
+NEARLY_ALL = 0.9
+"""The share that may be spent where the learning from all rows is in the estimate."""
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """Minutes from `started` on."""
@@ -25,8 +29,8 @@ class Budget:
         """Give the seconds since the start."""
         return monotonic() - self.started
 
-    def late(self, ahead: float = 0.0) -> bool:
+    def late(self, ahead: float = 0.0, share: float = ENOUGH) -> bool:
         """Tell whether `ahead` more seconds leave too little to finish in time."""
         if self.minutes is None:
             return False
-        return self.spent + ahead > self.minutes * 60 * ENOUGH
+        return self.spent + ahead > self.minutes * 60 * share

@@ -1,7 +1,7 @@
 """Which rung answers: cross-validated on whole clusters, the simplest within one standard error."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +37,18 @@ class Tried:
     rungs: tuple[Rung, ...]
     temperatures: tuple[float, ...]
     logits: tuple[Numbers, ...]
-    mean: float
-    error: float
-    """The standard error of the mean over folds."""
+    scores: tuple[float, ...]
+    """Macro-F1 by fold."""
+
+    @property
+    def mean(self) -> float:
+        """Give the mean score over folds."""
+        return float(np.mean(self.scores))
+
+    @property
+    def error(self) -> float:
+        """Give the standard error of that mean."""
+        return _standard_error(self.scores)
 
     @property
     def name(self) -> str:
@@ -93,6 +102,55 @@ def simplest(tried: Sequence[Tried]) -> Tried:
     return next(one for one in tried if one.mean >= top.mean - top.error)
 
 
+def challenge(
+    question: Question, tried: Sequence[Tried], rung: Rung, held: Numbers
+) -> tuple[Question, Sequence[Tried]]:
+    """Compare a rung that is too dear for every fold with the others, on the rows of the first one.
+
+    `held` are its answers to those rows. Give the question about those rows alone, and all that was
+    tried on it, the simplest first: the earlier ones, the rung, and all of them averaged.
+    """
+    places = np.flatnonzero(question.folds == 0)
+    chunks = np.random.default_rng(question.seed).permutation(len(places)) % FOLDS
+    asked = replace(
+        question,
+        lesson=question.lesson.pick(places),
+        gold=question.gold[places],
+        folds=chunks.astype(np.intp),
+    )
+    earlier = [
+        scored(asked, one.rungs, tuple(logits[places] for logits in one.logits)) for one in tried
+    ]
+    singles = [one for one in earlier if len(one.rungs) == 1]
+    alone = scored(asked, (rung,), (held,))
+    together = scored(
+        asked,
+        (*(one.rungs[0] for one in singles), rung),
+        (*(one.logits[0] for one in singles), held),
+    )
+    return asked, (*earlier, alone, together)
+
+
+def simplest_paired(tried: Sequence[Tried]) -> Tried:
+    """Give the first that is not behind the best by more than a standard error of the difference.
+
+    All answered the same rows: what is hard about a fold is so for all of them, and says nothing
+    about which is better.
+    """
+    top = max(tried, key=lambda one: one.mean)
+
+    def is_as_good(one: Tried) -> bool:
+        behind = [a - b for a, b in zip(top.scores, one.scores, strict=True)]
+        return float(np.mean(behind)) <= _standard_error(behind)
+
+    return next(one for one in tried if is_as_good(one))
+
+
+def _standard_error(values: Sequence[float]) -> float:
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return spread / float(np.sqrt(len(values)))
+
+
 def scored(question: Question, rungs: tuple[Rung, ...], logits: tuple[Numbers, ...]) -> Tried:
     """Fit each member's temperature on what was held out, and score the average per fold."""
     heats = tuple(temperature_for(one, question.gold.tolist()) for one in logits)
@@ -103,14 +161,7 @@ def scored(question: Question, rungs: tuple[Rung, ...], logits: tuple[Numbers, .
         if len(places):
             gold = [question.labels[number] for number in question.gold[places]]
             scores.append(macro_f1(gold, best(given[places], question.labels), question.labels))
-    spread = float(np.std(scores, ddof=1)) if len(scores) > 1 else 0.0
-    return Tried(
-        rungs=rungs,
-        temperatures=heats,
-        logits=logits,
-        mean=float(np.mean(scores)),
-        error=spread / float(np.sqrt(len(scores))),
-    )
+    return Tried(rungs=rungs, temperatures=heats, logits=logits, scores=tuple(scores))
 
 
 def _held_out(question: Question, rung: Rung, kept: Kept, say: Say) -> Numbers:

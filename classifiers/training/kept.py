@@ -4,12 +4,14 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.float32]
+ArrayT = TypeVar("ArrayT", bound=NDArray[Any])
 
 
 class Kept:
@@ -21,11 +23,11 @@ class Kept:
         """Pieces that were there already."""
         folder.mkdir(parents=True, exist_ok=True)
 
-    def get(self, name: str, make: Callable[[], Numbers]) -> Numbers:
+    def get(self, name: str, make: Callable[[], ArrayT]) -> ArrayT:
         """Give what was kept under a name, or make and keep it."""
         path = self._folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.npy"
         try:
-            found: Numbers = np.load(path, allow_pickle=False)
+            found: ArrayT = np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError, BadZipFile):
             made = make()
         else:

@@ -13,8 +13,9 @@ import numpy as np
 from classifiers.assembly import encoders
 from classifiers.build.scores import DIGITS, best, macro_f1, majority
 from classifiers.bundle import SHIPPED, Bundle, open_bundle
+from classifiers.encoder import Window
 from classifiers.engine import BundleEngine
-from classifiers.training.budget import Budget
+from classifiers.training.budget import NEARLY_ALL, Budget
 from classifiers.training.choose import Question, Say, Tried, choose
 from classifiers.training.dedupe import clusters, last_of_each
 from classifiers.training.history import Columns, Row, read_history
@@ -152,15 +153,20 @@ def _learn(
     choice, tried = choose(
         question, rungs, kept, lambda step: say(f"{aspect}: {step}"), budget.late
     )
+    asked, told = question, {name: _score(one) for name, one in tried.items()}
+    if order.base is not None:
+        found = _challenged(order, aspect, question, tried, tools)
+        if found is not None:
+            asked, choice, told["on one fold"] = found
     say(f"{aspect}: learning {choice.name} on all rows")
-    learnt = [_fitted(rung, question) for rung in choice.rungs]
+    learnt = [_fitted(rung, question, kept) for rung in choice.rungs]
     languages = spoken([material.rows[place].text for place in places])
-    draft.add(aspect, question, choice, learnt, languages)
+    draft.add(aspect, asked, choice, learnt, languages)
     draft.found[aspect] |= {
         "dropped": lost,
         "chosen": {
             "rungs": choice.name,
-            "folds": {name: _score(one) for name, one in tried.items()},
+            "folds": told,
         },
         "majority_label": counts.most_common(1)[0][0],
     }
@@ -194,7 +200,45 @@ def _question(
     )
 
 
-def _fitted(rung: Rung, question: Question) -> Learnt:
+def _challenged(
+    order: TrainingOrder,
+    aspect: Aspect,
+    question: Question,
+    tried: Mapping[str, Tried],
+    tools: tuple[Draft, Kept, Budget, Say],
+) -> tuple[Question, Tried, dict[str, Any]] | None:
+    """Fine-tune too; give what is asked and chosen when that wins, nothing when it does not."""
+    # Here and not above: torch takes seconds, and only this needs it.
+    from classifiers.training import tuned  # noqa: PLC0415
+
+    draft, kept, budget, say = tools
+    if budget.late():
+        say(f"{aspect}: no time left for distilbert")
+        return None
+    part = draft.base.manifest.encoders[draft.base.manifest.main]
+    base = tuned.read_base(order.base or "", Window(tokens=part.tokens, tail=part.tail))
+    rung = tuned.TunedRung(
+        base=base,
+        recipe=tuned.RECIPE,
+        late=lambda seconds, done: budget.late(seconds * tuned.epochs_left(done), NEARLY_ALL),
+        say=lambda step: say(f"{aspect}: distilbert: {step}"),
+    )
+    asked, candidates, choice, final = tuned.try_tuned(question, list(tried.values()), rung, kept)
+    told = {one.name: _score(one) for one in candidates}
+    if final not in choice.rungs:
+        say(f"{aspect}: the fine-tuned model is left out, it is no better than {choice.name}")
+    elif base.name != tuned.SHIPPED:
+        own = {"licence": "its own", "attribution": "as its own page says"}
+        draft.licences.append({"what": f"the checkpoint {base.name}", **own})
+    return asked, choice, told
+
+
+def _fitted(rung: Rung, question: Question, kept: Kept) -> Learnt:
+    if rung.name == "distilbert":
+        from classifiers.training.tuned import TunedRung, learn_again  # noqa: PLC0415 - as above
+
+        if isinstance(rung, TunedRung):
+            return learn_again(rung, question, kept)
     return rung.learn(question.lesson, question.gold, len(question.labels), question.seed)
 
 

@@ -51,6 +51,23 @@ class Learnt(Protocol):
     def vocabulary(self) -> bytes | None:
         """Give the vocabulary's file, where the rung has one."""
 
+    @property
+    def encoder(self) -> "TunedEncoder | None":
+        """Give the encoder of its own, where the rung has one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunedEncoder:
+    """An encoder that was fitted to the labels: its graph, its tokenizer, and their measures."""
+
+    model: bytes
+    tokenizer: bytes
+    output: str
+    tokens: int
+    tail: int
+    size: int
+    states: int
+
 
 class Rung(Protocol):
     """A kind of model."""
@@ -87,6 +104,10 @@ class LinearLearnt:
     def vocabulary(self) -> bytes | None:
         """Give the n-grams."""
         return self.model.vocabulary.render()
+
+    @property
+    def encoder(self) -> None:
+        """Give none: it reads no states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +150,7 @@ class HeadsLearnt:
     weights: Numbers
     bias: Numbers
     vocabulary: bytes | None = field(default=None)
+    encoder: TunedEncoder | None = field(default=None)
 
     def logits(self, lesson: Lesson) -> Numbers:
         """Score each row's states."""

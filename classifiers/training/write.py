@@ -19,7 +19,7 @@ from classifiers.manifest import LinearMember
 from classifiers.training.calibrate import calibrated, least_energy
 from classifiers.training.choose import Question, Tried
 from classifiers.training.kept import Numbers
-from classifiers.training.rungs import Learnt, Rung
+from classifiers.training.rungs import Learnt, Rung, TunedEncoder
 from connector.model import Aspect
 
 GOLDEN, CARD = "golden.json", "README.md"
@@ -34,6 +34,8 @@ class Draft:
     aspects: dict[Aspect, dict[str, Any]] = field(default_factory=dict)
     arrays: dict[str, Numbers] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    encoders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    licences: list[dict[str, str]] = field(default_factory=list)
     found: dict[Aspect, dict[str, Any]] = field(default_factory=dict)
     data: dict[str, Any] | None = None
 
@@ -57,7 +59,8 @@ class Draft:
         for place, (rung, model) in enumerate(zip(choice.rungs, learnt, strict=True)):
             name = f"{aspect}.{place}"
             self.arrays |= {f"{name}.{part}": array for part, array in model.arrays.items()}
-            described = self._member(aspect, rung) | {"temperature": choice.temperatures[place]}
+            described = self._member(aspect, rung, model.encoder, len(question.labels))
+            described["temperature"] = choice.temperatures[place]
             if model.vocabulary is not None:
                 described["vocabulary"] = f"{aspect}-{place}-vocabulary.json"
                 self.files[described["vocabulary"]] = model.vocabulary
@@ -77,11 +80,35 @@ class Draft:
         }
         self.found[aspect] = {}
 
-    def _member(self, aspect: Aspect, rung: Rung) -> dict[str, Any]:
+    def _member(
+        self, aspect: Aspect, rung: Rung, own: TunedEncoder | None, labels: int
+    ) -> dict[str, Any]:
+        if own is not None:
+            return self._tuned(f"{aspect}-tuned", own, labels)
         if not rung.needs_states:
             return {"kind": rung.name}
         states = self.states(aspect)
         return {"kind": rung.name, "encoder": self.base.manifest.main, "states": states}
+
+    def _tuned(self, name: str, own: TunedEncoder, labels: int) -> dict[str, Any]:
+        """Take a fitted encoder in; a tokenizer that is the shipped one's is not stored twice."""
+        main = self.base.manifest.encoders[self.base.manifest.main]
+        tokenizer = main.tokenizer
+        if own.tokenizer != self.base.files[tokenizer]:
+            tokenizer = f"{name}-tokenizer.json"
+            self.files[tokenizer] = own.tokenizer
+        self.files[f"{name}.onnx"] = own.model
+        self.encoders[name] = {
+            "model": f"{name}.onnx",
+            "tokenizer": tokenizer,
+            "tokens": own.tokens,
+            "tail": own.tail,
+            "size": own.size,
+            "states": own.states,
+            "vector": own.states - 1,
+            "outputs": {own.output: labels},
+        }
+        return {"kind": "distilbert", "encoder": name, "output": own.output}
 
 
 def write(folder: Path, draft: Draft, name: str, engine: BundleEngine | None = None) -> Bundle:
@@ -103,6 +130,8 @@ def write(folder: Path, draft: Draft, name: str, engine: BundleEngine | None = N
         | draft.aspects,
         "metrics": {**described["metrics"], **draft.found},
         "data": [*described["data"], *filter(None, [draft.data])],
+        "encoders": described["encoders"] | draft.encoders,
+        "licences": [*described["licences"], *draft.licences],
     }
     files = _shared(draft.base) | draft.files
     files[base.arrays] = packed(

@@ -65,6 +65,12 @@ _LEARNT = tuple(str(aspect) for aspect in (Aspect.CATEGORY, Aspect.PRIORITY, Asp
     show_default=True,
     help="For splits and models.",
 )
+@click.option(
+    "--base",
+    metavar="CHECKPOINT",
+    help="Fine-tune this DistilBERT too, where it wins: `shipped`, a folder, or a hub's id such as"
+    " distilbert-base-multilingual-cased. Takes minutes to hours.",
+)
 @options.as_json
 def command(  # noqa: PLR0913 - an option each
     history: Path,
@@ -76,6 +82,7 @@ def command(  # noqa: PLR0913 - an option each
     minutes: float | None,
     floor: int,
     seed: int,
+    base: str | None,
     as_json: bool,
 ) -> None:
     """Learn a bundle from HISTORY (.csv, .jsonl or .parquet); started again, it goes on."""
@@ -91,6 +98,7 @@ def command(  # noqa: PLR0913 - an option each
         minutes=minutes,
         seed=seed,
         floor=floor,
+        base=base,
     )
     if not order.text:
         raise click.BadParameter("name at least one column", param_hint="--text")

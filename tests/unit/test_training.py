@@ -157,7 +157,9 @@ def test_small_classes_are_named_with_their_counts() -> None:
 
 def test_the_simplest_within_one_standard_error_is_taken() -> None:
     def tried(rung: LinearRung | HeadsRung, mean: float) -> Tried:
-        return Tried(rungs=(rung,), temperatures=(1.0,), logits=(), mean=mean, error=0.02)
+        step = 0.02 * 3**0.5  # so that the standard error is .02
+        scores = (mean - step, mean, mean + step)
+        return Tried(rungs=(rung,), temperatures=(1.0,), logits=(), scores=scores)
 
     close = [tried(LinearRung(), 0.89), tried(HeadsRung(), 0.90)]
     assert simplest(close).name == "linear"

@@ -1,0 +1,206 @@
+"""The fine-tuned rung: a checkpoint of the DistilBERT family, fitted and served in int8."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifiers.build.convert import Checkpoint, read_checkpoint
+from classifiers.build.export import Head, export
+from classifiers.commands import cache_folder, fetch_weights
+from classifiers.encoder import Encoder, Tokens, Window
+from classifiers.training.choose import Question, Tried, challenge, simplest_paired
+from classifiers.training.kept import Kept, Numbers
+from classifiers.training.rungs import Learnt, Lesson, Rung, TunedEncoder
+from classifiers.training.tune import Recipe, Rows, Watch, fit
+from connector.errors import BadBundle
+
+SHIPPED = "shipped"
+"""The name of the checkpoint that the shipped encoder was made from."""
+
+VALIDATION = 0.1
+"""The share of the rows to learn from that tells when to end."""
+
+ALL_AGAIN = 1.4
+"""How much longer an epoch on all rows takes than one on those outside fold and validation."""
+
+OUTPUT = "logits"
+
+RECIPE = Recipe()
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """A checkpoint to begin from, with its tokenizer and how texts are cut for it."""
+
+    name: str
+    checkpoint: Checkpoint
+    tokenizer: bytes
+    window: Window
+
+
+def read_base(name: str, window: Window) -> Base:
+    """Read a base by name: `shipped`, a local folder, or a model on the Hugging Face hub.
+
+    Raises `BadBundle` for one that cannot be fetched, read, or is of another family.
+    """
+    folder = fetch_weights(cache_folder()) if name == SHIPPED else Path(name)
+    if not folder.is_dir():
+        folder = _from_hub(name)
+    try:
+        tokenizer = (folder / "tokenizer.json").read_bytes()
+    except OSError as error:
+        raise BadBundle(f"{folder}/tokenizer.json cannot be read: {error.strerror}") from error
+    checkpoint = read_checkpoint(folder)
+    tokens = min(window.tokens, checkpoint.positions)
+    fitting = Window(tokens=tokens, tail=min(window.tail, tokens // 2))
+    return Base(name=name, checkpoint=checkpoint, tokenizer=tokenizer, window=fitting)
+
+
+def _from_hub(name: str) -> Path:
+    # Here and not above: it is needed for no base that lies on this machine.
+    from huggingface_hub import snapshot_download  # noqa: PLC0415
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
+
+    wanted = ["config.json", "model.safetensors", "tokenizer.json"]
+    try:
+        return Path(snapshot_download(name, allow_patterns=wanted))
+    except (OSError, HFValidationError, HfHubHTTPError) as error:
+        raise BadBundle(
+            f"{name} is no folder, and could not be fetched from the hub"
+            f" ({type(error).__name__}); download it elsewhere and name its folder"
+        ) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunedLearnt:
+    """A fitted encoder, answered by the very code that serves it, in int8."""
+
+    encoder: TunedEncoder
+    window: Window
+    epochs: int
+
+    def logits(self, lesson: Lesson) -> Numbers:
+        """Score each text; one that holds nothing to read has no opinion."""
+        served = Encoder(
+            model=self.encoder.model,
+            tokenizer=self.encoder.tokenizer,
+            window=self.window,
+            threads=len(os.sched_getaffinity(0)),
+        )
+        read = served.read(lesson.texts)
+        shape = next(one.outputs[self.encoder.output].shape for one in read if one is not None)
+        nothing = np.zeros(shape, np.float32)
+        return np.stack(
+            [nothing if one is None else one.outputs[self.encoder.output] for one in read]
+        )
+
+    @property
+    def arrays(self) -> Mapping[str, Numbers]:
+        """Give none: all is in the graph."""
+        return {}
+
+    @property
+    def vocabulary(self) -> None:
+        """Give none: the tokenizer comes with the encoder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunedRung:
+    """All layers fitted, with the best of transformers' recipes that two cores can afford."""
+
+    base: Base
+    late: Callable[[float, int], bool]
+    say: Say
+    recipe: Recipe
+    epochs: int | None = None
+    """How many epochs were best on a part of the rows; then all rows are learnt from."""
+    name: str = "distilbert"
+    needs_states: bool = False
+
+    def learn(self, lesson: Lesson, gold: NDArray[np.intp], labels: int, seed: int) -> TunedLearnt:
+        """Fit, and write the graph in int8."""
+        tokens = Tokens(self.base.tokenizer, self.base.window)
+        rows = Rows(tokens=[tokens.of(text) for text in lesson.texts], gold=gold)
+        learnt, kept_back = (rows, None) if self.epochs else _parted(rows, seed)
+        recipe = replace(self.recipe, seed=seed, epochs=self.epochs or self.recipe.epochs)
+        watch = Watch(validation=kept_back, late=self.late, say=self.say)
+        tuned = fit(self.base.checkpoint, learnt, labels, recipe, watch)
+        graph = export(
+            tuned.checkpoint, int8=True, head=Head(output=OUTPUT, weights=tuned.head)
+        ).SerializeToString()
+        return self.made(graph, tuned.epochs)
+
+    def made(self, graph: bytes, epochs: int) -> TunedLearnt:
+        """Give what was learnt earlier, from its graph."""
+        size = self.base.checkpoint.size
+        encoder = TunedEncoder(
+            model=graph,
+            tokenizer=self.base.tokenizer,
+            output=OUTPUT,
+            tokens=self.base.window.tokens,
+            tail=self.base.window.tail,
+            size=size,
+            states=self.base.checkpoint.layers + 1,
+        )
+        return TunedLearnt(encoder=encoder, window=self.base.window, epochs=epochs)
+
+
+def _parted(rows: Rows, seed: int) -> tuple[Rows, Rows]:
+    count = len(rows.gold)
+    order = np.random.default_rng(seed).permutation(count)
+    cut = max(1, round(count * VALIDATION))
+
+    def some(places: NDArray[np.intp]) -> Rows:
+        return Rows(tokens=[rows.tokens[place] for place in places], gold=rows.gold[places])
+
+    return some(np.sort(order[cut:])), some(np.sort(order[:cut]))
+
+
+def epochs_left(done: int) -> float:
+    """Give what one epoch more costs, with the learning from all rows, in epochs of now."""
+    return 1 + ALL_AGAIN * (done + 1)
+
+
+def try_tuned(
+    question: Question, tried: Sequence[Tried], rung: TunedRung, kept: Kept
+) -> tuple[Question, Sequence[Tried], Tried, Rung]:
+    """Fit on all folds but the first, and compare on that one, as `challenge` says.
+
+    Gives the question about those rows, all candidates, the choice, and the rung that is to learn
+    from all rows, for as many epochs as were best here.
+    """
+    held = np.flatnonzero(question.folds == 0)
+    outside = np.flatnonzero(question.folds != 0)
+
+    def work() -> Numbers:
+        learnt = rung.learn(
+            question.lesson.pick(outside),
+            question.gold[outside],
+            len(question.labels),
+            question.seed,
+        )
+        answers = learnt.logits(question.lesson.pick(held))
+        # One line more, so that what is found again after a kill knows it too.
+        return np.vstack([answers, np.full((1, answers.shape[1]), learnt.epochs, np.float32)])
+
+    told = kept.get(f"{question.name} {rung.base.name} {rung.recipe} fold 0", work)
+    final = replace(rung, epochs=int(told[-1, 0]), late=lambda _seconds, _done: False)
+    asked, candidates = challenge(question, tried, final, told[:-1])
+    return asked, candidates, simplest_paired(candidates), final
+
+
+def learn_again(rung: TunedRung, question: Question, kept: Kept) -> Learnt:
+    """Learn from all rows, or find what an earlier process had learnt before it was killed."""
+
+    def work() -> NDArray[np.uint8]:
+        learnt = rung.learn(question.lesson, question.gold, len(question.labels), question.seed)
+        return np.frombuffer(learnt.encoder.model, np.uint8)
+
+    graph = kept.get(f"{question.name} {rung.base.name} {rung.recipe} {rung.epochs}", work)
+    return rung.made(graph.tobytes(), rung.epochs or 0)

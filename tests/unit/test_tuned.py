@@ -1,0 +1,252 @@
+"""The fine-tuned rung, on a checkpoint of a few thousand weights that is made here."""
+
+import csv
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+pytestmark = pytest.mark.train
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+pytest.importorskip("onnx")
+pytest.importorskip("sklearn")
+pytest.importorskip("datasketch")
+
+from tokenizers import Tokenizer  # noqa: E402
+from tokenizers.models import WordPiece  # noqa: E402
+from tokenizers.normalizers import BertNormalizer  # noqa: E402
+from tokenizers.pre_tokenizers import BertPreTokenizer  # noqa: E402
+from tokenizers.processors import TemplateProcessing  # noqa: E402
+
+from classifiers.bundle import open_bundle  # noqa: E402
+from classifiers.encoder import Tokens, Window  # noqa: E402
+from classifiers.engine import load  # noqa: E402
+from classifiers.manifest import DistilbertMember  # noqa: E402
+from classifiers.training import tuned  # noqa: E402
+from classifiers.training.choose import Tried, simplest_paired  # noqa: E402
+from classifiers.training.kept import Kept  # noqa: E402
+from classifiers.training.recipe import train  # noqa: E402
+from classifiers.training.rungs import HeadsRung, Lesson, LinearRung  # noqa: E402
+from classifiers.training.tune import Recipe, Rows, Watch, batches, class_weights, fit  # noqa: E402
+from connector.errors import BadBundle  # noqa: E402
+from connector.model import Aspect  # noqa: E402
+from connector.ports import TrainingOrder  # noqa: E402
+
+WORDS = {
+    "network": "vpn wifi router tunnel switch proxy cable signal".split(),
+    "printing": "printer toner paper tray scanner ink jam copier".split(),
+    "access": "password login account locked reset token badge permission".split(),
+}
+COMMON = "please help with the in room a and it does not work".split()
+LABELS = tuple(sorted(WORDS))
+WINDOW = Window(tokens=24, tail=8)
+QUICK = Recipe(epochs=12, batch=16, top_rate=3e-3, head_rate=3e-3, patience=4)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> Path:
+    """Give a folder as a hub's snapshot has it: settings, weights and tokenizer."""
+    folder = tmp_path_factory.mktemp("checkpoint")
+    known = [*COMMON, *(word for words in WORDS.values() for word in words)]
+    digits = [*"0123456789", *(f"##{digit}" for digit in range(10))]
+    marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    vocabulary = {word: place for place, word in enumerate([*marks, *known, *digits])}
+    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = BertNormalizer()
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    tokenizer.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    torch.manual_seed(3)
+    config = transformers.DistilBertConfig(
+        vocab_size=len(vocabulary),
+        dim=32,
+        n_layers=2,
+        n_heads=4,
+        hidden_dim=64,
+        max_position_embeddings=24,
+    )
+    transformers.DistilBertModel(config).save_pretrained(folder)
+    return folder
+
+
+def tickets(count: int, seed: int = 1) -> tuple[list[str], np.ndarray]:
+    draw = random.Random(seed)
+    gold = np.array([place % 3 for place in range(count)], np.intp)
+    texts = [
+        f"please help with the {' '.join(draw.sample(WORDS[LABELS[one]], 3))} in room {place}"
+        for place, one in enumerate(gold)
+    ]
+    return texts, gold
+
+
+def lesson(texts: list[str]) -> Lesson:
+    return Lesson(texts=texts, states=np.zeros((0, 0), np.float32))
+
+
+def rung(folder: Path, **changes: object) -> tuned.TunedRung:
+    base = tuned.read_base(str(folder), WINDOW)
+    made = tuned.TunedRung(base=base, late=lambda *_: False, say=lambda _: None, recipe=QUICK)
+    return replace(made, **changes)
+
+
+def test_it_learns_and_answers_in_int8_as_it_serves(checkpoint) -> None:
+    learnt = rung(checkpoint).learn(lesson(tickets(240)[0]), tickets(240)[1], 3, 7)
+    texts, gold = tickets(60, seed=2)
+    logits = learnt.logits(lesson([*texts, "???"]))
+    assert (logits[:-1].argmax(axis=1) == gold).mean() > 0.95
+    assert not logits[-1].any(), "a text that holds nothing to read has no opinion"
+    assert 0 < learnt.epochs <= QUICK.epochs
+
+
+def test_the_graph_answers_as_transformers_does(checkpoint) -> None:
+    base = tuned.read_base(str(checkpoint), WINDOW)
+    tokens = Tokens(base.tokenizer, base.window)
+    texts, gold = tickets(90)
+    rows = Rows(tokens=[tokens.of(text) for text in texts], gold=gold)
+    watch = Watch(validation=None, late=lambda *_: False, say=lambda _: None)
+    fitted = fit(base.checkpoint, rows, 3, replace(QUICK, epochs=2), watch)
+    model = transformers.DistilBertForSequenceClassification(
+        transformers.DistilBertConfig(**fitted.checkpoint.config, num_labels=3)
+    )
+    state = {f"distilbert.{name}": one for name, one in fitted.checkpoint.weights.items()}
+    whole = {name: torch.from_numpy(one) for name, one in {**state, **fitted.head}.items()}
+    model.load_state_dict(whole)
+    model.train(mode=False)
+    with torch.no_grad():
+        plain = [model(torch.tensor([ids])).logits[0].numpy() for ids in rows.tokens[:20]]
+    for int8, most in ((False, 1e-4), (True, 0.2)):
+        graph = tuned.export(
+            fitted.checkpoint, int8=int8, head=tuned.Head(output="logits", weights=fitted.head)
+        ).SerializeToString()
+        session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+        for ids, wanted in zip(rows.tokens, plain, strict=False):
+            _, given = session.run(None, {"input_ids": np.array([ids])})
+            assert np.abs(given[0] - wanted).max() < most
+
+
+def test_the_same_seed_learns_the_same(checkpoint) -> None:
+    texts, gold = tickets(60)
+    short = rung(checkpoint, recipe=replace(QUICK, epochs=2))
+    once, again = (short.learn(lesson(texts), gold, 3, 5) for _ in range(2))
+    assert once.encoder.model == again.encoder.model
+
+
+def test_it_ends_when_it_is_late_and_never_before_an_epoch(checkpoint) -> None:
+    texts, gold = tickets(60)
+    hurried = rung(checkpoint, late=lambda *_: True)
+    assert hurried.learn(lesson(texts), gold, 3, 5).epochs == 1
+
+
+@pytest.fixture(scope="module")
+def order(checkpoint, tmp_path_factory) -> TrainingOrder:
+    folder = tmp_path_factory.mktemp("history")
+    with (folder / "history.csv").open("w", newline="", encoding="utf-8") as opened:
+        out = csv.writer(opened)
+        out.writerow(["body", "group"])
+        texts, gold = tickets(240)
+        out.writerows((text, LABELS[one]) for text, one in zip(texts, gold, strict=True))
+    return TrainingOrder(
+        history=folder / "history.csv",
+        output=folder / "ours",
+        text=("body",),
+        labels={Aspect.CATEGORY: "group"},
+        base=str(checkpoint),
+    )
+
+
+def plain(subject: str, body: str) -> str:
+    return f"{subject}\n{body}".strip()
+
+
+def test_a_bundle_holds_the_fine_tuned_encoder_and_serves_it(order, monkeypatch) -> None:
+    monkeypatch.setattr(tuned, "simplest_paired", lambda tried: tried[-2])  # the rung alone
+    monkeypatch.setattr(tuned, "RECIPE", QUICK)
+    said: list[str] = []
+    told = train(order, plain, said.append)
+    found = told["aspects"][Aspect.CATEGORY]
+    assert found["chosen"]["rungs"] == "distilbert"
+    assert "distilbert" in found["chosen"]["folds"]["on one fold"]
+    assert found["test"]["macro_f1"] > 0.9
+    assert any("epoch 1" in step for step in said)
+    bundle = open_bundle(order.output)
+    [member] = bundle.manifest.aspects[Aspect.CATEGORY].members
+    assert isinstance(member, DistilbertMember)
+    assert bundle.manifest.encoders[member.encoder].tokenizer.endswith("tokenizer.json")
+    assert any("checkpoint" in one.what for one in bundle.manifest.licences)
+    answers = (
+        load(str(order.output), 2)
+        .classifier({})
+        .predict(
+            ["please help with the toner jam tray in room 7", "please help with the vpn router tunnel in room 9"]
+        )
+    )
+    labels = [
+        {one.aspect: one.label for one in reading.predictions}[Aspect.CATEGORY]
+        for reading in answers
+    ]
+    assert labels == ["printing", "network"]
+
+
+def test_what_was_finished_is_found_again_after_a_kill(order, checkpoint, tmp_path) -> None:
+    texts, gold = tickets(60)
+    question = tuned.Question(
+        name="q", labels=LABELS, lesson=lesson(texts), gold=gold, folds=gold * 0, seed=1
+    )
+    fitted = rung(checkpoint, epochs=1)
+    first = tuned.learn_again(fitted, question, Kept(tmp_path))
+    kept = Kept(tmp_path)
+    again = tuned.learn_again(fitted, question, kept)
+    assert kept.found == 1
+    assert first.encoder == again.encoder
+    assert order.base == str(checkpoint)
+
+
+def test_a_hub_id_is_fetched_and_a_wrong_name_is_told(checkpoint, monkeypatch) -> None:
+    huggingface_hub = pytest.importorskip("huggingface_hub")
+    asked: list[str] = []
+
+    def fetched(name: str, **_: object) -> str:
+        asked.append(name)
+        if name != "distilbert-base-multilingual-cased":
+            raise OSError("no network")
+        return str(checkpoint)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetched)
+    base = tuned.read_base("distilbert-base-multilingual-cased", WINDOW)
+    assert base.checkpoint.layers == 2
+    with pytest.raises(BadBundle, match="name its folder"):
+        tuned.read_base("distilbert-base-no-such", WINDOW)
+    assert len(asked) == 2
+
+
+def test_rare_classes_weigh_more_but_not_all_of_it() -> None:
+    weights = class_weights(np.array([0] * 90 + [1] * 10, np.intp), 3)
+    assert weights[1] / weights[0] == pytest.approx(3)
+    assert weights[2] == 0
+    assert (weights[0] * 90 + weights[1] * 10) / 100 == pytest.approx(1)
+
+
+def test_every_row_is_in_one_batch_and_lengths_lie_together() -> None:
+    draw = np.random.default_rng(1)
+    tokens = [[1] * length for length in draw.integers(2, 100, 200)]
+    cut = list(batches(tokens, 16, draw))
+    assert sorted(np.concatenate(cut)) == list(range(200))
+    spread = [max(len(tokens[p]) for p in one) - min(len(tokens[p]) for p in one) for one in cut]
+    assert np.mean(spread) < 30
+
+
+def test_the_simplest_that_is_not_surely_worse_is_taken() -> None:
+    def tried(rung: object, *scores: float) -> Tried:
+        return Tried(rungs=(rung,), temperatures=(), logits=(), scores=scores)
+
+    simple = tried(LinearRung(), 0.60, 0.90, 0.70)
+    better = tried(HeadsRung(), 0.64, 0.93, 0.75)  # on every fold, though folds differ by more
+    chance = tried(HeadsRung(), 0.70, 0.80, 0.76)
+    assert simplest_paired([simple, better]) is better
+    assert simplest_paired([simple, chance]) is simple
