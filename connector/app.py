@@ -150,8 +150,8 @@ class Daemon:
 
     def _start(self, resources: ExitStack) -> None:
         secret = secrets.resolver()
-        place = place_of(self._configuration.daemon, secret)
-        self._store = resources.enter_context(Store(place, self._clock))
+        kept_in = place_of(self._configuration.daemon, secret)
+        self._store = resources.enter_context(Store(kept_in, self._clock))
         self._engine = load_engine(self._configuration.daemon.models)
         surroundings = Surroundings(secret=secret, clock=self._store.clock)
         self._adapters = {
@@ -167,7 +167,7 @@ class Daemon:
         )
         self._start_workers(resources)
         self._store.listen(self._bell.ring)
-        control = ControlSocket(place.directory, self._store.queue, self._bell.ring)
+        control = ControlSocket(kept_in.directory, self._store.queue, self._bell.ring)
         control.start()
         resources.callback(control.stop)
         self._start_web(resources)

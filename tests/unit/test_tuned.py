@@ -183,7 +183,10 @@ def test_a_bundle_holds_the_fine_tuned_encoder_and_serves_it(order, monkeypatch)
         load(str(order.output), 2)
         .classifier({})
         .predict(
-            ["please help with the toner jam tray in room 7", "please help with the vpn router tunnel in room 9"]
+            [
+                "please help with the toner jam tray in room 7",
+                "please help with the vpn router tunnel in room 9",
+            ]
         )
     )
     labels = [
