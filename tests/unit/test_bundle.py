@@ -2,6 +2,9 @@ import hashlib
 import io
 import json
 import pickle
+import random
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -120,6 +123,47 @@ def test_a_flipped_bit_anywhere_is_refused(tiny: Path, name: str) -> None:
         assert name in refused(tiny)
     path.write_bytes(whole)
     assert bundle.open_bundle(tiny)
+
+
+def test_a_thousand_damaged_bundles_are_a_thousand_refusals(tiny: Path) -> None:
+    """One to three changed bytes at random places of random files, and once in a while a cut."""
+    draw = random.Random(20)
+    whole = {name: (tiny / name).read_bytes() for name in (*FILES, manifest.NAME)}
+    for _ in range(1000):
+        name = draw.choice([*whole])
+        damaged = bytearray(whole[name])
+        if draw.random() < 0.1:
+            del damaged[draw.randrange(len(damaged)) :]
+        else:
+            for place in draw.sample(range(len(damaged)), min(len(damaged), draw.randint(1, 3))):
+                damaged[place] ^= draw.randint(1, 255)
+        (tiny / name).write_bytes(bytes(damaged))
+        assert name in refused(tiny)
+        (tiny / name).write_bytes(whole[name])
+    assert bundle.open_bundle(tiny)
+
+
+def test_loading_and_answering_never_reaches_a_pickle() -> None:
+    """Python tells an audit hook of each class that any unpickler is about to look up."""
+    code = """
+import sys
+met = []
+sys.addaudithook(lambda event, _: met.append(event) if event == "pickle.find_class" else None)
+import classifiers
+[reading] = classifiers.kind.load(None, 1).classifier({}).predict(["The VPN does not connect."])
+assert reading.predictions
+print(met)
+import pickle
+from pathlib import Path
+pickle.loads(pickle.dumps(Path("seen by the hook")))
+print(met)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=100
+    )
+    before, after = ended.stdout.splitlines()
+    assert before == "[]"
+    assert after != "[]", "the hook sees what it is to see"
 
 
 @pytest.mark.parametrize("name", [*FILES, manifest.NAME])
