@@ -72,6 +72,7 @@ class Assembly:
             abstain_below=part.abstain_below,
             scope=self._scope(aspect, part),
             languages=part.languages,
+            promises=part.promises,
         )
 
     def _member(self, name: str, part: AspectPart, member: manifest.Member) -> Member:

@@ -1,12 +1,14 @@
 """One aspect answered: members asked, averaged and calibrated, and when rather nothing is said."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
 
 from classifiers.calibration import Calibration
+from classifiers.dial import Steps, promised
 from classifiers.heads import LinearHead, Vector, View, ranked, softmax
 from classifiers.linear import LinearText
 from classifiers.zeroshot import ZeroShot, unit
@@ -162,6 +164,7 @@ class Ensemble:
     abstain_below: float
     scope: Scope | None = None
     languages: tuple[str, ...] = ()
+    promises: Mapping[str, Steps] = field(default_factory=lambda: MappingProxyType({}))
 
     def predict(self, view: View) -> Prediction:
         """Answer for one text, with a reason; a set without labels is always abstained on."""
@@ -175,6 +178,7 @@ class Ensemble:
             aspect=self.aspect,
             label=None if doubt else best,
             confidence=confidence,
+            promised=promised(self.promises.get(best, ()), confidence) if self.promises else None,
             ranking=ranking,
             reason=self._reason(view, best, confidence, doubt),
         )

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
@@ -18,6 +18,8 @@ NAME = "manifest.json"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """A file beside the manifest; a bundle has no folders, and no name leads out of it."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 ROUNDING = 1e-6
 """What shares may miss of 1, as written in JSON."""
@@ -144,6 +146,10 @@ class DistanceScope(Part):
 Scope = Annotated[EnergyScope | DistanceScope, Field(discriminator="kind")]
 
 
+def _rising(steps: Sequence[tuple[float, float]]) -> bool:
+    return all(sorted(line) == list(line) for line in zip(*steps, strict=True))
+
+
 class AspectPart(Part):
     """One question: its labels, who answers it, and when the bundle would rather not say."""
 
@@ -159,6 +165,8 @@ class AspectPart(Part):
     scope: Scope | None = None
     languages: tuple[str, ...] = ()
     """Those that it was measured on; others are abstained on. Empty: any."""
+    promises: dict[str, tuple[tuple[Share, Share], ...]] = {}
+    """By label: from which confidence on which precision can be promised. Empty: none is fitted."""
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:
@@ -170,6 +178,10 @@ class AspectPart(Part):
             self.labels
         ):
             raise ValueError("labels are named once, and only labels have descriptions")
+        if not set(self.promises) <= set(self.labels):
+            raise ValueError("only labels have promises")
+        if not all(map(_rising, self.promises.values())):
+            raise ValueError("promises have to rise")
         if isinstance(self.scope, EnergyScope) and self.scope.member >= len(self.members):
             raise ValueError("the scope names a member that is not there")
         return self

@@ -90,9 +90,8 @@ def _verdict(
 
     if prediction.label is None:
         return verdict(Action.ABSTAIN, prediction.reason or "the model is not sure enough")
-    if prediction.confidence < rule.precision:
-        asked = f"{prediction.confidence:.2f} is below the asked {rule.precision:.2f}"
-        return verdict(Action.ABSTAIN, f"confidence {asked}")
+    if shortfall := _shortfall(prediction, rule.precision):
+        return verdict(Action.ABSTAIN, shortfall)
     if rule.mode is Mode.SHADOW:
         return verdict(Action.RECORD, prediction.reason)
     value = _value(prediction, rule)
@@ -105,6 +104,19 @@ def _verdict(
         return verdict(Action.PERSON, "a person set this; it stays")
     action = Action.SUGGEST if rule.mode is Mode.SUGGEST else Action.WRITE
     return verdict(action, prediction.reason, update)
+
+
+def _shortfall(prediction: Prediction, asked: float) -> str:
+    """Say by what an answer misses the precision that is asked for; nothing when it does not.
+
+    A model that was not measured on the tenant's tickets promises nothing: then its confidence
+    has to do.
+    """
+    if prediction.promised is None:
+        given, what = prediction.confidence, "confidence"
+    else:
+        given, what = prediction.promised, "the precision that can be promised,"
+    return f"{what} {given:.2f} is below the asked {asked:.2f}" if given < asked else ""
 
 
 def _value(prediction: Prediction, rule: Rule) -> str:

@@ -14,6 +14,7 @@ from classifiers.build.tickets import own_tickets
 from classifiers.build.train import LEAST
 from classifiers.build.write import packed, write_bundle
 from classifiers.bundle import Bundle, open_bundle
+from classifiers.dial import promises
 from classifiers.engine import BundleEngine
 from classifiers.manifest import LinearMember
 from classifiers.training.calibrate import calibrated, least_energy
@@ -54,7 +55,7 @@ class Draft:
     ) -> None:
         """Take an aspect's members in, calibrated on their held-out answers."""
         shares = choice.probabilities
-        told, _ = calibrated(shares, question.gold, question.folds)
+        told, honest = calibrated(shares, question.gold, question.folds)
         members = []
         for place, (rung, model) in enumerate(zip(choice.rungs, learnt, strict=True)):
             name = f"{aspect}.{place}"
@@ -77,6 +78,7 @@ class Draft:
                 "threshold": least_energy(choice.logits[-1]),
             },
             "languages": languages,
+            "promises": promises(honest.apply(shares), question.gold, question.labels),
         }
         self.found[aspect] = {}
 

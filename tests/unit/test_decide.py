@@ -165,3 +165,32 @@ def test_a_tag_stands_when_it_is_among_the_tags(a_ticket) -> None:
     update = FieldUpdate(aspect=Aspect.CATEGORY, field=TAGS, value="t")
     assert standing(a_ticket(tags=frozenset({"t", "u"})), update)
     assert not standing(a_ticket(tags=frozenset({"u"})), update)
+
+
+@pytest.mark.parametrize(
+    ("promised", "asked", "action"),
+    [
+        (0.96, 0.95, Action.WRITE),
+        (0.95, 0.95, Action.WRITE),
+        (0.94, 0.95, Action.ABSTAIN),
+        (0.0, 0.5, Action.ABSTAIN),
+        (0.0, 0.0, Action.WRITE),
+    ],
+)
+def test_what_a_bundle_promises_decides_and_not_its_confidence(
+    a_ticket, promised, asked, action
+) -> None:
+    found = verdict(a_ticket(), says(confidence=0.93, promised=promised), rule(precision=asked))
+    assert found.action is action
+    if action is Action.ABSTAIN:
+        assert found.reason == (
+            f"the precision that can be promised, {promised:.2f} is below the asked {asked:.2f}"
+        )
+
+
+def test_without_promises_the_confidence_has_to_do(a_ticket) -> None:
+    found = verdict(a_ticket(), says(confidence=0.93), rule(precision=0.95))
+    assert (found.action, found.reason) == (
+        Action.ABSTAIN,
+        "confidence 0.93 is below the asked 0.95",
+    )

@@ -76,6 +76,7 @@ def test_a_history_becomes_a_bundle_that_serves(order) -> None:
     assert told["aspects"][Aspect.CATEGORY]["dropped"] == {"rare": 1}
     assert any("'rare' is left out" in step for step in said)
     assert bundle.manifest.metrics["category"]["test"]["macro_f1"] > 0.9
+    assert set(part.promises) == set(part.labels)
     shipped = open_bundle(SHIPPED).manifest
     assert bundle.manifest.aspects[Aspect.PRIORITY] == shipped.aspects[Aspect.PRIORITY]
     reading = (
@@ -83,6 +84,8 @@ def test_a_history_becomes_a_bundle_that_serves(order) -> None:
         .classifier({})
         .predict(["Please help with the toner jam tray paper in room 7"])[0]
     )
+    answered = next(one for one in reading.predictions if one.aspect is Aspect.CATEGORY)
+    assert 0.8 < answered.promised < 1.0  # some fifty were held out, and all of them right
     assert {one.aspect: one.label for one in reading.predictions}[Aspect.CATEGORY] == "printing"
     content = b"".join(path.read_bytes() for path in order.output.iterdir())
     assert b"Nobody knows what this is about" not in content
