@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from connector.errors import TrainingUnavailable
-from connector.ports import Engine, ModelKind, TrainingOrder
+from connector.ports import Engine, EvaluationOrder, ModelKind, TrainingOrder
 
 # Before anything imports onnxruntime: it would write a device id and usage events into the user's
 # cache folder, and knows an address to send them to. Nothing of ours may.
@@ -36,5 +36,18 @@ def _train(
     return train(order, clean, say)
 
 
-kind = ModelKind(name="bundle", load=_load, verify=_verify, train=_train)
+def _evaluate(
+    order: EvaluationOrder,
+    clean: Callable[[str, str], str],
+    say: Callable[[str], None],
+    threads: int,
+) -> Mapping[str, Any]:
+    try:
+        from classifiers.evaluation.evaluate import evaluate  # noqa: PLC0415 - as above
+    except ImportError as error:
+        raise TrainingUnavailable(f"{error.name} is not installed") from error
+    return evaluate(order, clean, say, threads)
+
+
+kind = ModelKind(name="bundle", load=_load, verify=_verify, train=_train, evaluate=_evaluate)
 """The entry in the group `triaged.classifiers`."""

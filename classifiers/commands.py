@@ -164,6 +164,6 @@ def _print(described: Manifest) -> None:
             ", ".join(part.labels),
             *(f"{test.get(name, 0):.2f}" for name in ("macro_f1", "linear", "majority")),
             str(test.get("n", 0)),
-            f"{answered.get('coverage', 0):.0%}, {answered.get('precision', 0):.0%} of it right",
+            f"{answered.get('coverage', 0):.0%}, {answered.get('precision') or 0:.0%} of it right",
         )
     Console().print(table)

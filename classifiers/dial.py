@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 CONFIDENT = 1.645
 """Standard deviations of a one-sided bound that holds in 95 of 100 cases."""
+TWO_SIDED = 1.96
+"""The same of an interval."""
 FINENESS = 10_000
 RISE = 0.005
 """The least that a step adds: finer ones would only say what chance did."""
@@ -17,11 +19,13 @@ Steps = tuple[tuple[float, float], ...]
 """Rising pairs: from this confidence on, this precision is promised."""
 
 
-def wilson_low(right: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
+def wilson_low(
+    right: NDArray[np.float64], count: NDArray[np.float64], deviations: float = CONFIDENT
+) -> NDArray[np.float64]:
     """Give the lower bound of a share, `right` of `count` (E. B. Wilson, 1927)."""
-    share, square = right / count, CONFIDENT**2
+    share, square = right / count, deviations**2
     middle = share + square / (2 * count)
-    spread = CONFIDENT * np.sqrt(share * (1 - share) / count + square / (4 * count**2))
+    spread = deviations * np.sqrt(share * (1 - share) / count + square / (4 * count**2))
     low: NDArray[np.float64] = (middle - spread) / (1 + square / count)
     return low
 

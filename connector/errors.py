@@ -106,13 +106,13 @@ class BadBundle(TriagedError):
 
 
 class BadHistory(TriagedError):
-    """The history cannot be learnt from; nothing was written. Mend the named file, row or option,
-    and start again: what was finished is kept.
+    """The history cannot be used; nothing was written. Mend the named file, row or option, and
+    start again: what was finished is kept.
     """
 
 
 class TrainingUnavailable(TriagedError):
-    """Learning needs libraries that serving does without. Install them with
+    """Learning and measuring need libraries that serving does without. Install them with
     `pip install 'triaged[train]'`.
     """
 

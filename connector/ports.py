@@ -1,9 +1,10 @@
 """What the core asks of adapters, classifiers and the clock: protocols, and nothing that acts."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Protocol, Self, runtime_checkable
 
 from pydantic import AfterValidator
@@ -198,15 +199,41 @@ measured quality."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationOrder:
+    """Which bundle's folder (`None`: the shipped one) to measure on which labelled file.
+
+    `text` and `labels` are as in `TrainingOrder`. `ranks` gives, for labels that have an order,
+    all of them from lowest to highest. `baseline` says whether TF-IDF is learnt on the file too.
+    """
+
+    bundle: str | None
+    history: Path
+    text: tuple[str, ...]
+    labels: Mapping[Aspect, str]
+    ranks: Mapping[Aspect, Sequence[str]] = field(default_factory=lambda: MappingProxyType({}))
+    baseline: bool = True
+    seed: int = 20
+
+
+Evaluate = Callable[
+    [EvaluationOrder, Callable[[str, str], str], Callable[[str], None], int], Mapping[str, Any]
+]
+"""An order, what cleans (subject, text), what to tell of progress, and the texts read at a time;
+gives the figures."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelKind:
     """A model package's entry in the group `triaged.classifiers`.
 
     `load` opens a bundle folder (`None`: the shipped one) for a number of threads and raises
     `BadBundle`. `verify` checks a bundle without loading it and gives its `name@version`. `train`
-    makes a bundle from a history, and raises `BadHistory` or `TrainingUnavailable`.
+    makes a bundle from a history, and `evaluate` measures one on a labelled file; they raise
+    `BadHistory` or `TrainingUnavailable`.
     """
 
     name: str
     load: Callable[[str | None, int], Engine]
     verify: Callable[[str | None], str]
     train: Train | None = None
+    evaluate: Evaluate | None = None

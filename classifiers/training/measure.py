@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from classifiers import language
-from classifiers.build.scores import DIGITS, best, reliability, report
+from classifiers.build.scores import DIGITS, reliability, report
 from classifiers.engine import BundleEngine
+from classifiers.evaluation.answers import NONE, gathered, read
+from classifiers.evaluation.figures import LEVELS, dial, written
 from classifiers.training.calibrate import error_interval
 from classifiers.training.history import Row
-from classifiers.training.kept import Numbers
 from connector.model import Aspect
 
 ENOUGH, SHARE = 20, 0.02
@@ -38,21 +39,6 @@ def spoken(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(code for code, count in counts.items() if count >= least))
 
 
-def answers(
-    engine: BundleEngine, aspect: Aspect, labels: Sequence[str], texts: Sequence[str]
-) -> tuple[Numbers, list[str | None]]:
-    """Give probabilities (texts by labels) and the labels that were answered, `None` for none."""
-    shares = np.full((len(texts), len(labels)), 1 / len(labels), np.float32)
-    given: list[str | None] = []
-    places = {label: place for place, label in enumerate(labels)}
-    for row, reading in enumerate(engine.classifier({}).predict(texts)):
-        one = next(told for told in reading.predictions if told.aspect is aspect)
-        for label, share in one.ranking:
-            shares[row, places[label]] = share
-        given.append(one.label)
-    return shares, given
-
-
 def measured(
     engine: BundleEngine,
     aspect: Aspect,
@@ -62,19 +48,17 @@ def measured(
 ) -> dict[str, Any]:
     """Measure per class and language, calibration with its interval, and what is answered."""
     texts, gold = test
-    shares, given = answers(engine, aspect, labels, texts)
     languages = [language.identify(text) or UNKNOWN for text in texts]
+    readings = read(engine, texts, lambda _: None)
+    asked = gathered(aspect, labels, readings, (gold, languages, np.arange(len(gold))))
+    shares = asked.shares
     told = report(gold, shares, labels, languages=languages, least=0.0)
-    numbers = np.array([list(labels).index(label) for label in gold], np.intp)
-    error, low, high = error_interval(shares, numbers, seed)
-    said = [(label, right) for label, right in zip(given, gold, strict=True) if label is not None]
-    right = sum(label == truth for label, truth in said)
+    error, low, high = error_interval(shares, asked.gold, seed)
+    levels = [dial(asked, level) for level in LEVELS]
     return told | {
-        "accuracy": round(float(np.mean(np.array(best(shares, labels)) == np.array(gold))), DIGITS),
-        "answered": {
-            "coverage": round(len(said) / len(gold), DIGITS),
-            "precision": round(right / max(1, len(said)), DIGITS),
-        },
+        "accuracy": round(float((asked.best == asked.gold).mean()), DIGITS),
+        "answered": written(asked.given != NONE, asked.given == asked.gold),
+        "dial": [{name: one[name] for name in one if name != "labels"} for one in levels],
         "ece": round(error, DIGITS),
         "ece_interval": [round(low, DIGITS), round(high, DIGITS)],
         "reliability": reliability(gold, shares, labels),

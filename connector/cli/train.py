@@ -18,6 +18,9 @@ from connector.errors import TrainingUnavailable
 from connector.model import Aspect, Status, Ticket, TicketId
 from connector.ports import TrainingOrder
 
+SHOWN = 0.95
+"""The `precision` for which the table shows what would be written."""
+
 _NEVER = datetime.fromtimestamp(0, UTC)
 _LEARNT = tuple(str(aspect) for aspect in (Aspect.CATEGORY, Aspect.PRIORITY, Aspect.SENTIMENT))
 
@@ -93,7 +96,7 @@ def command(  # noqa: PLR0913 - an option each
         history=history,
         output=output,
         text=tuple(name for name in text.split(",") if name),
-        labels=_labels(labels),
+        labels=labels_of(labels),
         time=time,
         minutes=minutes,
         seed=seed,
@@ -132,7 +135,8 @@ def cleaned(subject: str, body: str) -> str:
     )
 
 
-def _labels(given: Iterable[str]) -> dict[Aspect, str]:
+def labels_of(given: Iterable[str]) -> dict[Aspect, str]:
+    """Read `ASPECT=COLUMN` options."""
     pairs = [text.partition("=") for text in given]
     if any(aspect not in _LEARNT or not column for aspect, _, column in pairs):
         raise click.BadParameter(
@@ -150,9 +154,24 @@ def _progress() -> Progress:
     )
 
 
+def _taken(part: Mapping[str, Any]) -> str:
+    if part["precision"] is None:
+        return "nothing"
+    return f"{part['coverage']:.0%}, {part['precision']:.0%} of it right"
+
+
 def _print(told: Mapping[str, Any]) -> None:
     table = Table(title=f"{told['output']}: {told['rows']} tickets, {told['seconds']} s")
-    for heading in ("aspect", "chosen", "macro-F1", "linear", "majority", "tested", "answered"):
+    for heading in (
+        "aspect",
+        "chosen",
+        "macro-F1",
+        "linear",
+        "majority",
+        "tested",
+        "answered",
+        "at .95",
+    ):
         table.add_column(heading)
     for aspect, found in told["aspects"].items():
         test = found["test"]
@@ -161,6 +180,7 @@ def _print(told: Mapping[str, Any]) -> None:
             found["chosen"]["rungs"],
             *(f"{test[name]:.3f}" for name in ("macro_f1", "linear", "majority")),
             str(test["n"]),
-            f"{test['answered']['coverage']:.0%}, {test['answered']['precision']:.0%} of it right",
+            _taken(test["answered"]),
+            _taken(next(one for one in test["dial"] if one["asked"] == SHOWN)),
         )
     Console().print(table)

@@ -1,0 +1,1 @@
+"""How good a bundle is on labelled tickets, asked through the code that serves."""
