@@ -11,7 +11,7 @@ from classifiers.bundle import SHIPPED, Bundle, open_bundle
 from classifiers.calibration import Temperature
 from classifiers.encoder import Encoder
 from classifiers.ensemble import Described, Ensemble
-from classifiers.heads import Answers, Pass, Vector, View
+from classifiers.heads import Answers, Vector, View
 from classifiers.manifest import Manifest
 from classifiers.zeroshot import Calibration, Space, ZeroShot, describe, unit
 from connector.model import Aspect, Prediction, Reading
@@ -105,13 +105,12 @@ class BundleClassifier:
 
     def predict(self, texts: Sequence[str]) -> Sequence[Reading]:
         """Read each text once and answer every aspect; results are in the order of the texts."""
-        read = {name: encoder.read(texts) for name, encoder in self._encoders.items()}
-        return [
-            self._reading(text, {name: passes[place] for name, passes in read.items()})
-            for place, text in enumerate(texts)
-        ]
+        # All that a text needs is done on one thread, so that heads and languages of one text
+        # are at work while onnxruntime reads another.
+        return self._encoders[self._main].each(self._reading, texts)
 
-    def _reading(self, text: str, passes: Mapping[str, Pass | None]) -> Reading:
+    def _reading(self, text: str) -> Reading:
+        passes = {name: encoder.one(text) for name, encoder in self._encoders.items()}
         told = {name: one for name, one in passes.items() if one is not None}
         if len(told) < len(passes):
             nothing = (_nothing(one.aspect, "There is no text.") for one in self._answers)

@@ -1,6 +1,7 @@
 """Which language a text is in, or nothing when it is too short or too mixed to tell."""
 
 from functools import cache
+from itertools import islice
 from threading import Lock
 from typing import Any
 
@@ -26,7 +27,8 @@ _log = structlog.get_logger()
 def identify(text: str) -> str:
     """Give the ISO 639-1 code, or the empty string when unsure. Never raises because of a text."""
     sample = text[:LONGEST].encode("utf-8", "ignore").decode("utf-8")
-    if sum(character.isalpha() for character in sample) < FEWEST_LETTERS:
+    letters = islice(filter(str.isalpha, sample), FEWEST_LETTERS)
+    if sum(1 for _ in letters) < FEWEST_LETTERS:
         return ""
     identifier = _loaded()
     if identifier is None:

@@ -51,11 +51,13 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZeroShot:
-    """Labels, each with its descriptions' places in the space."""
+    """Labels, and all their descriptions' places in the space, one label's after another's."""
 
     labels: tuple[str, ...]
     texts: tuple[tuple[str, ...], ...]
-    places: tuple[Vector, ...]
+    places: Vector
+    starts: NDArray[np.intp]
+    """The row of `places` with which each label begins."""
     space: Space
     calibration: Calibration
 
@@ -71,11 +73,12 @@ class ZeroShot:
     def closest(self, label: str, vector: Vector) -> str:
         """Give the description that speaks most for a label."""
         number = self.labels.index(label)
-        return self.texts[number][int(np.argmax(self.places[number] @ self.space.place(vector)))]
+        start = self.starts[number]
+        own = self.places[start : start + len(self.texts[number])]
+        return self.texts[number][int(np.argmax(own @ self.space.place(vector)))]
 
     def _likeness(self, vector: Vector) -> Vector:
-        placed = self.space.place(vector)
-        return np.array([near(places @ placed) for places in self.places], dtype=np.float32)
+        return nearest(self.places @ self.space.place(vector), self.starts)
 
 
 def near(likeness: Vector) -> float:
@@ -83,8 +86,17 @@ def near(likeness: Vector) -> float:
 
     A mean in exponential weights (log-mean-exp), so that it does not grow with their number.
     """
-    top = float(likeness.max())
-    return top + float(np.log(np.exp(BLEND * (likeness - top)).mean())) / BLEND
+    return float(nearest(likeness, np.zeros(1, np.intp))[0])
+
+
+def nearest(likeness: Vector, starts: NDArray[np.intp]) -> Vector:
+    """Give `near` of each label, whose descriptions' likeness begins at `starts`, all at once."""
+    counts = np.diff(starts, append=len(likeness))
+    tops = np.maximum.reduceat(likeness, starts)
+    risen = np.exp(BLEND * (likeness - np.repeat(tops, counts)))
+    means = tops + np.log(np.add.reduceat(risen, starts) / counts) / BLEND
+    given: Vector = means.astype(np.float32)
+    return given
 
 
 def unit(vectors: Vector) -> Vector:
@@ -115,13 +127,15 @@ def describe(
         described = tuple(labels[name]) or (name.replace("_", " "),)
         pairs = zip(described, embed(described), strict=True)
         read = [(text, vector) for text, vector in pairs if vector is not None]
-        texts.append(tuple(text for text, _ in read) or described)
+        texts.append(tuple(text for text, _ in read) or described[:1])
         vectors = [vector for _, vector in read] or [np.zeros_like(space.mean)]
         places.append(space.place(np.stack(vectors)))
+    rows = [len(part) for part in places]
     return ZeroShot(
         labels=names,
         texts=tuple(texts),
-        places=tuple(places),
+        places=np.concatenate(places) if places else np.zeros((0, len(space.mean)), np.float32),
+        starts=np.cumsum([0, *rows[:-1]], dtype=np.intp)[: len(rows)],
         space=space,
         calibration=calibration,
     )
