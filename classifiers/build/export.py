@@ -92,7 +92,9 @@ def quantise(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """A sequence classifier's head under transformers' own names, and the output it answers at."""
+    """A linear head (`classifier.weight`, labels by size, and `classifier.bias`), and the output it
+    answers at.
+    """
 
     output: str
     weights: Weights
@@ -101,6 +103,11 @@ class Head:
     def labels(self) -> int:
         """Count the labels."""
         return len(self.weights["classifier.bias"])
+
+
+def end_of_layer(number: int) -> str:
+    """Name the tensor that a layer gives."""
+    return f"layer{number}/output_layer_norm"
 
 
 def export(checkpoint: Checkpoint, *, int8: bool, head: Head | None = None) -> onnx.ModelProto:
@@ -178,20 +185,13 @@ def _pool(graph: _Graph, ends: Sequence[str], positions: int) -> None:
 
 
 def _answer(graph: _Graph, end: str, head: Head) -> None:
-    """Answer from the first token's last state, as DistilBertForSequenceClassification does."""
-
-    def dense(value: str, part: str, output: str) -> str:
-        weight = graph.constant(f"{part}.w", head.weights[f"{part}.weight"].T)
-        bias = graph.constant(f"{part}.b", head.weights[f"{part}.bias"])
-        product = graph.node("MatMul", [value, weight], f"{part}/out")
-        return graph.node("Add", [product, bias], output)
-
-    start = graph.constant("start", np.zeros(1, np.int64))
-    taken = graph.node("Gather", [end, start], "start/state", axis=1)
+    """Answer from the mean over the tokens of the last layer."""
+    weight = graph.constant("classifier.w", head.weights["classifier.weight"].T)
+    bias = graph.constant("classifier.b", head.weights["classifier.bias"])
     axes = graph.constant("token", np.ones(1, np.int64))
-    first = graph.node("Squeeze", [taken, axes], "start/row")
-    wide = dense(first, "pre_classifier", "pre_classifier/sum")
-    dense(graph.node("Relu", [wide], "pre_classifier/relu"), "classifier", head.output)
+    mean = graph.node("Squeeze", [f"{end}/mean", axes], "classifier/mean")
+    product = graph.node("MatMul", [mean, weight], "classifier/out")
+    graph.node("Add", [product, bias], head.output)
 
 
 def _model(graph: _Graph, states: int, size: int, head: Head | None) -> onnx.ModelProto:

@@ -216,9 +216,11 @@ def _challenged(
         say(f"{aspect}: no time left for distilbert")
         return None
     part = draft.base.manifest.encoders[draft.base.manifest.main]
-    base = tuned.read_base(order.base or "", Window(tokens=part.tokens, tail=part.tail))
+    window = Window(tokens=part.tokens, tail=part.tail)
+    base = tuned.read_base(order.base or "", window, draft.base.files[part.model])
     rung = tuned.TunedRung(
         base=base,
+        output=str(aspect),
         recipe=tuned.RECIPE,
         late=lambda seconds, done: budget.late(seconds * tuned.epochs_left(done), NEARLY_ALL),
         say=lambda step: say(f"{aspect}: distilbert: {step}"),

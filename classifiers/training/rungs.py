@@ -58,7 +58,11 @@ class Learnt(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TunedEncoder:
-    """An encoder that was fitted to the labels: its graph, its tokenizer, and their measures."""
+    """An encoder that was fitted to the labels: its graph, its tokenizer, and their measures.
+
+    The lowest `shared` layers of the graph are those of the shipped encoder, so that both can be
+    served in one pass; 0 where it is another one.
+    """
 
     model: bytes
     tokenizer: bytes
@@ -67,6 +71,7 @@ class TunedEncoder:
     tail: int
     size: int
     states: int
+    shared: int = 0
 
 
 class Rung(Protocol):

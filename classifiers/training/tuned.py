@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from classifiers.build.convert import Checkpoint, read_checkpoint
 from classifiers.build.export import Head, export
+from classifiers.build.splice import splice
 from classifiers.commands import cache_folder, fetch_weights
 from classifiers.encoder import Encoder, Tokens, Window
 from classifiers.training.choose import Question, Tried, challenge, simplest_paired
@@ -27,8 +28,6 @@ VALIDATION = 0.1
 ALL_AGAIN = 1.4
 """How much longer an epoch on all rows takes than one on those outside fold and validation."""
 
-OUTPUT = "logits"
-
 RECIPE = Recipe()
 
 Say = Callable[[str], None]
@@ -42,12 +41,15 @@ class Base:
     checkpoint: Checkpoint
     tokenizer: bytes
     window: Window
+    trunk: bytes = b""
+    """The shipped encoder's graph, where it has the same layers: what is fitted is put on it."""
 
 
-def read_base(name: str, window: Window) -> Base:
+def read_base(name: str, window: Window, trunk: bytes = b"") -> Base:
     """Read a base by name: `shipped`, a local folder, or a model on the Hugging Face hub.
 
-    Raises `BadBundle` for one that cannot be fetched, read, or is of another family.
+    `trunk` is the shipped encoder's graph; it is of use to `shipped` alone. Raises `BadBundle` for
+    one that cannot be fetched, read, or is of another family.
     """
     folder = fetch_weights(cache_folder()) if name == SHIPPED else Path(name)
     if not folder.is_dir():
@@ -59,7 +61,13 @@ def read_base(name: str, window: Window) -> Base:
     checkpoint = read_checkpoint(folder)
     tokens = min(window.tokens, checkpoint.positions)
     fitting = Window(tokens=tokens, tail=min(window.tail, tokens // 2))
-    return Base(name=name, checkpoint=checkpoint, tokenizer=tokenizer, window=fitting)
+    return Base(
+        name=name,
+        checkpoint=checkpoint,
+        tokenizer=tokenizer,
+        window=fitting,
+        trunk=trunk if name == SHIPPED else b"",
+    )
 
 
 def _from_hub(name: str) -> Path:
@@ -84,11 +92,20 @@ class TunedLearnt:
     encoder: TunedEncoder
     window: Window
     epochs: int
+    trunk: bytes = b""
+
+    @property
+    def served(self) -> bytes:
+        """Give the graph that answers when it serves."""
+        if not self.encoder.shared:
+            return self.encoder.model
+        own = self.encoder
+        return splice(self.trunk, own.model, shared=own.shared, output=own.output)
 
     def logits(self, lesson: Lesson) -> Numbers:
         """Score each text; one that holds nothing to read has no opinion."""
         served = Encoder(
-            model=self.encoder.model,
+            model=self.served,
             tokenizer=self.encoder.tokenizer,
             window=self.window,
             threads=len(os.sched_getaffinity(0)),
@@ -112,9 +129,11 @@ class TunedLearnt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TunedRung:
-    """All layers fitted, with the best of transformers' recipes that two cores can afford."""
+    """The upper layers fitted, and served on the shipped encoder's lower ones if it is theirs."""
 
     base: Base
+    output: str
+    """The name of the graph's output with the logits."""
     late: Callable[[float, int], bool]
     say: Say
     recipe: Recipe
@@ -132,7 +151,7 @@ class TunedRung:
         watch = Watch(validation=kept_back, late=self.late, say=self.say)
         tuned = fit(self.base.checkpoint, learnt, labels, recipe, watch)
         graph = export(
-            tuned.checkpoint, int8=True, head=Head(output=OUTPUT, weights=tuned.head)
+            tuned.checkpoint, int8=True, head=Head(output=self.output, weights=tuned.head)
         ).SerializeToString()
         return self.made(graph, tuned.epochs)
 
@@ -142,13 +161,16 @@ class TunedRung:
         encoder = TunedEncoder(
             model=graph,
             tokenizer=self.base.tokenizer,
-            output=OUTPUT,
+            output=self.output,
             tokens=self.base.window.tokens,
             tail=self.base.window.tail,
             size=size,
             states=self.base.checkpoint.layers + 1,
+            shared=max(0, self.base.checkpoint.layers - self.recipe.layers) * bool(self.base.trunk),
         )
-        return TunedLearnt(encoder=encoder, window=self.base.window, epochs=epochs)
+        return TunedLearnt(
+            encoder=encoder, window=self.base.window, epochs=epochs, trunk=self.base.trunk
+        )
 
 
 def _parted(rows: Rows, seed: int) -> tuple[Rows, Rows]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from classifiers.build.splice import splice
 from classifiers.build.tickets import own_tickets
 from classifiers.build.train import LEAST
 from classifiers.build.write import packed, write_bundle
@@ -86,16 +87,19 @@ class Draft:
         self, aspect: Aspect, rung: Rung, own: TunedEncoder | None, labels: int
     ) -> dict[str, Any]:
         if own is not None:
-            return self._tuned(f"{aspect}-tuned", own, labels)
+            return self._tuned(str(aspect), own, labels)
         if not rung.needs_states:
             return {"kind": rung.name}
         states = self.states(aspect)
         return {"kind": rung.name, "encoder": self.base.manifest.main, "states": states}
 
-    def _tuned(self, name: str, own: TunedEncoder, labels: int) -> dict[str, Any]:
-        """Take a fitted encoder in; a tokenizer that is the shipped one's is not stored twice."""
-        main = self.base.manifest.encoders[self.base.manifest.main]
-        tokenizer = main.tokenizer
+    def _tuned(self, aspect: str, own: TunedEncoder, labels: int) -> dict[str, Any]:
+        """Take a fitted encoder in: onto the shipped one where it is built upon it."""
+        if own.shared:
+            return self._spliced(own, labels)
+        name = f"{aspect}-tuned"
+        # A tokenizer that is the shipped one's is not stored twice.
+        tokenizer = self.base.manifest.encoders[self.base.manifest.main].tokenizer
         if own.tokenizer != self.base.files[tokenizer]:
             tokenizer = f"{name}-tokenizer.json"
             self.files[tokenizer] = own.tokenizer
@@ -111,6 +115,15 @@ class Draft:
             "outputs": {own.output: labels},
         }
         return {"kind": "distilbert", "encoder": name, "output": own.output}
+
+    def _spliced(self, own: TunedEncoder, labels: int) -> dict[str, Any]:
+        main = self.base.manifest.main
+        part = self.base.manifest.encoders[main]
+        trunk = self.files.get(part.model, self.base.files[part.model])
+        self.files[part.model] = splice(trunk, own.model, shared=own.shared, output=own.output)
+        described = self.encoders.setdefault(main, part.model_dump(mode="json"))
+        described["outputs"] = {**described["outputs"], own.output: labels}
+        return {"kind": "distilbert", "encoder": main, "output": own.output}
 
 
 def write(folder: Path, draft: Draft, name: str, engine: BundleEngine | None = None) -> Bundle:
