@@ -19,6 +19,8 @@ MOST_WORDS, MOST_PIECES = 20_000, 40_000
 """n-grams kept: with 100 labels they are 24 MB of weights."""
 STRENGTH = 0.03
 """Inverse regularisation of heads, for inputs scaled to unit variance."""
+DEAD = 1e-4
+"""The spread, as a share of the usual one, up to which a number of an encoder tells nothing."""
 NEVER = 5.0
 """How far a label that a fold never saw lies under the lowest score."""
 
@@ -178,10 +180,12 @@ class HeadsRung:
     def learn(self, lesson: Lesson, gold: NDArray[np.intp], labels: int, seed: int) -> HeadsLearnt:
         """Fit, and fold the scaling of the inputs into the weights."""
         scaler = StandardScaler().fit(lesson.states)
+        # An encoder may have numbers that never move: scaled up, their rounding would be a feature.
+        alive = scaler.scale_ > DEAD * np.median(scaler.scale_)
         model = LogisticRegression(
             C=STRENGTH, max_iter=200, class_weight="balanced", random_state=seed
-        ).fit(scaler.transform(lesson.states), gold)
-        scaled = model.coef_ / scaler.scale_
+        ).fit(scaler.transform(lesson.states) * alive, gold)
+        scaled = model.coef_ * alive / scaler.scale_
         bias = model.intercept_ - scaled @ scaler.mean_
         weights, bias = _spread(scaled, bias, model.classes_, labels)
         return HeadsLearnt(weights=weights, bias=bias)

@@ -15,6 +15,7 @@ _OWN = (
     "classify",
     "demo",
     "evaluate",
+    "history",
     "queue",
     "run",
     "sandbox",

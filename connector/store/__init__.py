@@ -2,9 +2,9 @@
 
 from connector.store.books import Balance, look_at_books
 from connector.store.claim import Job
-from connector.store.database import Place, place_of, reached
+from connector.store.database import Place, is_begun, place_of, reached
 from connector.store.inbox import Arrived, Received
-from connector.store.ledger import Conclusion, Entry, Outcome
+from connector.store.ledger import Conclusion, Entry, Outcome, look_at_written
 from connector.store.overview import TenantOverview, look
 from connector.store.queue import Filter, Queue, Row, look_at_rows
 from connector.store.schema import State
@@ -29,9 +29,11 @@ __all__ = [
     "Store",
     "TenantOverview",
     "due_again",
+    "is_begun",
     "look",
     "look_at_books",
     "look_at_rows",
+    "look_at_written",
     "place_of",
     "reached",
     "transfer",

@@ -100,6 +100,11 @@ def reading(place: Place) -> Iterator[Connection]:
         yield connection
 
 
+def is_begun(place: Place) -> bool:
+    """Tell whether there is a database to look into; a shared one is taken to be there."""
+    return place.url != SQLITE or sqlite.is_begun(place.directory)
+
+
 def alone(place: Place) -> AbstractContextManager[Connection]:
     """Give one durable transaction while no daemon uses the database.
 

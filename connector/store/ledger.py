@@ -21,7 +21,7 @@ from connector.model import (
 )
 from connector.store import dialect
 from connector.store.claim import Job, mark_planned
-from connector.store.database import Database
+from connector.store.database import Database, Place, reading
 from connector.store.schema import ledger
 
 
@@ -116,37 +116,58 @@ class Ledger:
 
     def written(self, tenant: TenantId, ticket: TicketId) -> Mapping[str, FieldValue]:
         """Give the last value that we set on a ticket, per slot (`Verdict.slot`)."""
-        return {
-            verdict.slot: verdict.update.value
-            for entry in self.of(tenant, ticket)
-            for verdict in entry.verdicts
-            if verdict.update is not None and verdict.slot in entry.written
-        }
+        return _written(self.of(tenant, ticket))
 
     def _select(
         self, tenant: TenantId, ticket: TicketId, *, content_hash: str | None = None
     ) -> Sequence[Entry]:
-        query = select(*(ledger.c[name] for name in Entry.__slots__)).where(
-            ledger.c.tenant == tenant, ledger.c.ticket == ticket
-        )
-        if content_hash is not None:
-            query = query.where(ledger.c.content_hash == content_hash)
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(ledger.c.id)).mappings()
-            return tuple(
-                Entry(
-                    **{
-                        **row,
-                        "outcome": Outcome(row["outcome"]),
-                        "written": frozenset(json.loads(row["written"])),
-                        "verdicts": tuple(_verdict(saved) for saved in json.loads(row["verdicts"])),
-                    }
-                )
-                for row in rows
-            )
+            return _entries(connection, tenant, ticket, content_hash)
 
     def _now(self) -> float:
         return self._database.clock.now().timestamp()
+
+
+def look_at_written(
+    place: Place, tenant: TenantId, tickets: Sequence[TicketId]
+) -> Mapping[TicketId, Mapping[str, FieldValue]]:
+    """Give the last values that we set on tickets, per slot, from a store that may be in use.
+
+    Raises `StateUnusable`.
+    """
+    with reading(place) as connection:
+        return {ticket: _written(_entries(connection, tenant, ticket)) for ticket in tickets}
+
+
+def _written(entries: Sequence[Entry]) -> Mapping[str, FieldValue]:
+    return {
+        verdict.slot: verdict.update.value
+        for entry in entries
+        for verdict in entry.verdicts
+        if verdict.update is not None and verdict.slot in entry.written
+    }
+
+
+def _entries(
+    connection: Connection, tenant: TenantId, ticket: TicketId, content_hash: str | None = None
+) -> Sequence[Entry]:
+    query = select(*(ledger.c[name] for name in Entry.__slots__)).where(
+        ledger.c.tenant == tenant, ledger.c.ticket == ticket
+    )
+    if content_hash is not None:
+        query = query.where(ledger.c.content_hash == content_hash)
+    rows = connection.execute(query.order_by(ledger.c.id)).mappings()
+    return tuple(
+        Entry(
+            **{
+                **row,
+                "outcome": Outcome(row["outcome"]),
+                "written": frozenset(json.loads(row["written"])),
+                "verdicts": tuple(_verdict(saved) for saved in json.loads(row["verdicts"])),
+            }
+        )
+        for row in rows
+    )
 
 
 def _verdict(saved: Mapping[str, Any]) -> Verdict:

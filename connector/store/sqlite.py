@@ -133,10 +133,15 @@ class SqliteDatabase:
         self._lock_file.close()
 
 
+def is_begun(directory: Path) -> bool:
+    """Tell whether a daemon has run in a state directory."""
+    return (directory / FILE).is_file()
+
+
 @contextmanager
 def look(directory: Path) -> Iterator[Connection]:
     """Look into a state directory that another process may own; raises `StateUnusable`."""
-    if not (directory / FILE).is_file():
+    if not is_begun(directory):
         raise StateUnusable(f"{directory / FILE} does not exist; no daemon has run there yet")
     engine = engine_of(directory, read_only=True)
     try:

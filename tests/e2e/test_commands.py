@@ -9,7 +9,19 @@ import sys
 import pytest
 from world import FIELDS, Desk, Site, direct, triaged
 
-COMMANDS = ("check", "classify", "demo", "queue", "run", "sandbox", "status", "store", "train")
+COMMANDS = (
+    "check",
+    "classify",
+    "demo",
+    "evaluate",
+    "history",
+    "queue",
+    "run",
+    "sandbox",
+    "status",
+    "store",
+    "train",
+)
 OFFLINE = ("✓ configuration", "✓ model: default@", "✓ acme: secrets: present")
 
 

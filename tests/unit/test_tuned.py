@@ -353,3 +353,14 @@ def test_the_simplest_that_is_not_surely_worse_is_taken() -> None:
     chance = tried(HeadsRung(), 0.70, 0.80, 0.76)
     assert simplest_paired([simple, better]) is better
     assert simplest_paired([simple, chance]) is simple
+
+
+def test_a_number_of_the_encoder_that_never_moves_is_no_feature() -> None:
+    draw = np.random.default_rng(1)
+    gold = np.arange(120) % 3
+    states = (np.eye(3)[gold] + draw.normal(0, 0.1, (120, 3))).astype(np.float32)
+    still = np.full((120, 1), 0.5, np.float32) + draw.normal(0, 1e-7, (120, 1)).astype(np.float32)
+    asked = Lesson(texts=(), states=np.hstack([states, still]))
+    learnt = HeadsRung().learn(asked, gold, 3, 1)
+    assert not learnt.weights[:, 3].any()
+    assert (learnt.logits(asked).argmax(axis=1) == gold).all()

@@ -1,0 +1,158 @@
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters.memory import MemoryAdapter
+from connector.errors import BadHistory, Retry, Unauthorized
+from connector.history import MOST_FAILURES, Pulled, Source, pull
+from connector.model import Aspect, FieldValue, Page, Status, Ticket, TicketId
+from connector.settings import TenantSettings
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+SETTINGS = TenantSettings.model_validate(
+    {
+        "tenant": "acme",
+        "desk": {"platform": "memory"},
+        "aspects": {
+            "category": {"field": "category", "values": {"net": "network"}, "mode": "off"},
+            "priority": {"field": "priority", "treat_as_empty": ["normal"]},
+            "sentiment": {"field": "tags"},
+        },
+    }
+)
+
+
+def nothing(_: Sequence[TicketId]) -> Mapping[TicketId, Mapping[str, FieldValue]]:
+    return {}
+
+
+@pytest.fixture
+def source(adapter, clock) -> Source:
+    return Source(settings=SETTINGS, adapter=adapter, clock=clock, jitter=lambda _, high: high)
+
+
+def resolved(adapter: MemoryAdapter, text: str, **fields: str) -> TicketId:
+    ticket = adapter.arrive("Help", text, fields=fields)
+    adapter.change(ticket, status=Status.RESOLVED)
+    return ticket
+
+
+def rows(path: Path) -> list[Mapping[str, str]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def pulled(source: Source, output: Path, ours=nothing, since: datetime = LONG_AGO) -> Pulled:
+    return pull(source, since, output, ours, lambda _: None)
+
+
+def test_rows_hold_what_was_filed_and_the_value_in_the_end(source, adapter, tmp_path) -> None:
+    text = "<p>VPN is down, call +49 30 901820 or mail ann@example.com</p>"
+    resolved(adapter, text, category="network", priority="high")
+    adapter.arrive("Open", "still open", fields={"category": "network"})
+    told = pulled(source, tmp_path / "acme.jsonl")
+    [row] = rows(tmp_path / "acme.jsonl")
+    assert told.tickets == 1
+    assert row["subject"] == "Help"
+    assert row["category"] == "net", "the label that the tenant's own value stands for"
+    assert row["priority"] == "high"
+    assert "sentiment" not in row, "tags hold no value to learn from"
+    assert "VPN is down" in row["description"]
+    assert not {"<p>", "901820", "ann@example.com"} & set(row["description"].split())
+    assert datetime.fromisoformat(row["created_at"]).tzinfo
+    assert (tmp_path / "acme.jsonl").stat().st_mode & 0o077 == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["acme.jsonl"]
+
+
+def test_what_nobody_chose_teaches_nothing(source, adapter, tmp_path) -> None:
+    by_us = resolved(adapter, "one", category="network", priority="normal")
+    corrected = resolved(adapter, "two", category="hardware")
+    told = pulled(
+        source,
+        tmp_path / "out.jsonl",
+        lambda _: {by_us: {"category": "network"}, corrected: {"category": "network"}},
+    )
+    assert [row["category"] for row in rows(tmp_path / "out.jsonl")] == ["", "hardware"]
+    assert [row["priority"] for row in rows(tmp_path / "out.jsonl")] == ["", ""]
+    assert told.ours == {Aspect.CATEGORY: 1}
+    assert told.labels[Aspect.CATEGORY] == {"hardware": 1}
+
+
+def test_since_leaves_older_tickets_out(source, adapter, clock, tmp_path) -> None:
+    resolved(adapter, "old", category="network")
+    clock.pass_time(3600)
+    resolved(adapter, "new", category="network")
+    pulled(source, tmp_path / "out.jsonl", since=clock.now() - timedelta(minutes=1))
+    assert [row["description"] for row in rows(tmp_path / "out.jsonl")] == ["new"]
+
+
+class Troubled:
+    """A desk that fails after some pages, as often as it is told to."""
+
+    def __init__(self, desk: MemoryAdapter, errors: Sequence[Exception]) -> None:
+        self.desk = desk
+        self.errors = list(errors)
+        self.asked: list[datetime] = []
+
+    def history(self, since: datetime) -> Iterator[Page[Ticket]]:
+        self.asked.append(since)
+        for page in self.desk.history(since):
+            yield page
+            if self.errors:
+                raise self.errors.pop(0)
+
+
+def test_a_desk_that_wants_a_pause_gets_it_and_nothing_is_lost(adapter, clock, tmp_path) -> None:
+    numbers = []
+    for number in range(250):
+        numbers.append(f"ticket {number}")
+        resolved(adapter, numbers[-1], category="network")
+        clock.pass_time(1)
+    desk = Troubled(adapter, [Retry("busy", after=30), Retry("busy again")])
+    source = Source(settings=SETTINGS, adapter=desk, clock=clock, jitter=lambda _, high: high)
+    before = clock.now()
+    pulled(source, tmp_path / "out.jsonl")
+    assert [row["description"] for row in rows(tmp_path / "out.jsonl")] == numbers
+    assert len(desk.asked) == 3
+    assert desk.asked[2] >= desk.asked[1] > LONG_AGO, "it goes on where it was"
+    assert (clock.now() - before).total_seconds() >= 30
+
+
+def test_a_killed_pull_goes_on_and_gives_each_ticket_once(adapter, clock, tmp_path) -> None:
+    for number in range(250):
+        resolved(adapter, f"ticket {number}", category="network")
+        clock.pass_time(1)
+    output = tmp_path / "out.jsonl"
+    dying = Troubled(adapter, [Unauthorized("gone")])
+    with pytest.raises(Unauthorized):
+        pulled(Source(settings=SETTINGS, adapter=dying, clock=clock, jitter=max), output)
+    assert not output.exists()
+    part = tmp_path / ".out.jsonl.part"
+    assert part.stat().st_mode & 0o077 == 0
+    part.write_bytes(part.read_bytes()[:-20])  # killed in the middle of a line
+    said: list[str] = []
+    again = Troubled(adapter, [])
+    source = Source(settings=SETTINGS, adapter=again, clock=clock, jitter=max)
+    assert pull(source, LONG_AGO, output, nothing, said.append).tickets == 250
+    assert len({row["id"] for row in rows(output)}) == len(rows(output)) == 250
+    assert said[0] == "going on after 99 tickets"
+    assert again.asked[0] > LONG_AGO
+    with pytest.raises(BadHistory, match="never overwritten"):
+        pulled(source, output)
+
+
+def test_a_desk_that_stays_down_is_given_up_and_what_came_is_kept(adapter, clock, tmp_path) -> None:
+    resolved(adapter, "one", category="network")
+    desk = Troubled(adapter, [Retry("down")] * 50)
+
+    def history(since: datetime) -> Iterator[Page[Ticket]]:
+        desk.asked.append(since)
+        raise Retry("down")
+        yield
+
+    desk.history = history
+    with pytest.raises(Retry):
+        pulled(Source(settings=SETTINGS, adapter=desk, clock=clock, jitter=max), tmp_path / "o")
+    assert len(desk.asked) == MOST_FAILURES + 1
