@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from connector.errors import TrainingUnavailable
-from connector.ports import Engine, ModelKind, TrainingOrder
+from connector.ports import BundleFacts, Engine, ModelKind, TrainingOrder
 
 # Before anything imports onnxruntime: it would write a device id and usage events into the user's
 # cache folder, and knows an address to send them to. Nothing of ours may.
@@ -19,10 +19,10 @@ def _load(folder: str | None, threads: int) -> Engine:
     return load(folder, threads)
 
 
-def _verify(folder: str | None) -> str:
-    from classifiers.bundle import verify  # noqa: PLC0415 - as above
+def _describe(folder: str | None) -> BundleFacts:
+    from classifiers.facts import describe  # noqa: PLC0415 - as above
 
-    return verify(folder)
+    return describe(folder)
 
 
 def _train(
@@ -36,5 +36,5 @@ def _train(
     return train(order, clean, say)
 
 
-kind = ModelKind(name="bundle", load=_load, verify=_verify, train=_train)
+kind = ModelKind(name="bundle", load=_load, describe=_describe, train=_train)
 """The entry in the group `triaged.classifiers`."""

@@ -10,7 +10,10 @@ from rich.console import Console
 from connector import __version__, registry
 from connector.errors import ConfigError, TriagedError
 
-_OWN = ("check", "classify", "demo", "queue", "run", "sandbox", "status", "store", "train")
+_OWN = (
+    *("check", "classify", "demo", "models", "queue", "run", "sandbox", "status", "store"),
+    "train",
+)
 """Our commands, a module each, imported when they are asked for: `--help` must not load a model."""
 
 
