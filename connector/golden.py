@@ -54,10 +54,12 @@ def answered_otherwise(
 
     With `known`, aspects that it does not answer are left out.
     """
-    readings = engine.classifier({}).predict([ticket.text for ticket in tickets])
+    classifier = engine.classifier({})
+    # One by one: a desk's own ticket may be waiting for the same encoder.
     return [
         move
-        for ticket, reading in zip(tickets, readings, strict=True)
+        for ticket in tickets
+        for reading in classifier.predict([ticket.text])
         for move in _moves(ticket, reading.predictions, known)
     ]
 

@@ -256,7 +256,7 @@ def _alike(path: Path, folder: Path) -> None:
 
     An administrator promotes, and the service reads, which may be another user.
     """
-    like = folder.stat()
-    if os.geteuid() == 0:
+    like, is_now = folder.stat(), path.stat()
+    if os.geteuid() == 0 and (is_now.st_uid, is_now.st_gid) != (like.st_uid, like.st_gid):
         os.chown(path, like.st_uid, like.st_gid)
     path.chmod(like.st_mode & (0o777 if path.is_dir() else 0o666))

@@ -187,6 +187,15 @@ def test_what_lies_on_the_shelf_is_as_open_as_the_shelf(stock, tmp_path) -> None
         assert path.stat().st_mode & 0o777 == (0o750 if path.is_dir() else 0o640), path
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_puts_on_the_shelf_belongs_to_the_shelfs_owner(stock, tmp_path) -> None:
+    stock.directory.mkdir()
+    os.chown(stock.directory, 12345, 23456)
+    serve(stock, paper.write(tmp_path / "made"))
+    for path in stock.directory.rglob("*"):
+        assert (path.stat().st_uid, path.stat().st_gid) == (12345, 23456), path
+
+
 def tidy(stock: Shelf) -> bool:
     return not list(stock.directory.glob(f"{shelf.UNFINISHED}*"))
 
