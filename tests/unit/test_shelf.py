@@ -1,3 +1,4 @@
+import errno
 import multiprocessing
 import os
 import stat
@@ -177,6 +178,19 @@ def test_a_place_that_cannot_be_written_is_told_with_the_remedy(stock, tmp_path)
     stock.directory.write_text("a file where the folder should be")
     with pytest.raises(ShelfUnusable, match=r"models\.directory"):
         serve(stock, paper.write(tmp_path / "made"))
+
+
+def test_a_full_disk_changes_nothing_and_is_told(stock, tmp_path, monkeypatch) -> None:
+    serve(stock, paper.write(tmp_path / "one", "1"))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shelf.shutil, "copyfileobj", full)
+    with pytest.raises(ShelfUnusable, match="No space left"):
+        serve(stock, paper.write(tmp_path / "two", "2"))
+    assert serving(stock) == ["1"]
+    assert tidy(stock)
 
 
 def test_what_lies_on_the_shelf_is_as_open_as_the_shelf(stock, tmp_path) -> None:
