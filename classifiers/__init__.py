@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from connector.errors import TrainingUnavailable
-from connector.ports import Engine, EvaluationOrder, ModelKind, TrainingOrder
+from connector.ports import BundleFacts, Engine, EvaluationOrder, ModelKind, TrainingOrder
 
 # Before anything imports onnxruntime: it would write a device id and usage events into the user's
 # cache folder, and knows an address to send them to. Nothing of ours may.
@@ -19,10 +19,10 @@ def _load(folder: str | None, threads: int) -> Engine:
     return load(folder, threads)
 
 
-def _verify(folder: str | None) -> str:
-    from classifiers.bundle import verify  # noqa: PLC0415 - as above
+def _describe(folder: str | None) -> BundleFacts:
+    from classifiers.facts import describe  # noqa: PLC0415 - as above
 
-    return verify(folder)
+    return describe(folder)
 
 
 def _train(
@@ -49,5 +49,5 @@ def _evaluate(
     return evaluate(order, clean, say, threads)
 
 
-kind = ModelKind(name="bundle", load=_load, verify=_verify, train=_train, evaluate=_evaluate)
+kind = ModelKind(name="bundle", load=_load, describe=_describe, train=_train, evaluate=_evaluate)
 """The entry in the group `triaged.classifiers`."""

@@ -1,6 +1,8 @@
 """A bundle's parts put together: arrays and manifest into the members that answer."""
 
 from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,7 @@ from classifiers.encoder import Encoder, Window
 from classifiers.ensemble import Ensemble, Member, Scope
 from classifiers.heads import LinearHead, Vector
 from classifiers.linear import LinearText, Vocabulary
-from classifiers.manifest import AspectPart
+from classifiers.manifest import AspectPart, EncoderPart
 from classifiers.zeroshot import ZeroShot
 from connector.errors import BadBundle
 from connector.model import Aspect
@@ -23,21 +25,40 @@ Describe = Callable[[Mapping[str, Sequence[str]]], ZeroShot]
 """Labels with their descriptions into what answers by likeness."""
 
 
+_loaded: WeakValueDictionary[tuple[str, str, Window, int], Encoder] = WeakValueDictionary()
+"""The encoders of this process that somebody uses, by what they were made of."""
+_loading = Lock()
+
+
 def encoders(bundle: Bundle, threads: int) -> dict[str, Encoder]:
-    """Load every encoder; raises `BadBundle` when one lacks an output that it should have."""
+    """Give every encoder; raises `BadBundle` when one lacks an output that it should have.
+
+    One that another bundle has loaded, byte for byte the same, is shared with it.
+    """
     made = {}
     for name, part in bundle.manifest.encoders.items():
-        made[name] = encoder = Encoder(
-            model=bundle.files[part.model],
-            tokenizer=bundle.files[part.tokenizer],
-            window=Window(tokens=part.tokens, tail=part.tail),
-            threads=threads,
-        )
+        made[name] = encoder = _encoder(bundle, part, threads)
         if missing := set(part.outputs) - set(encoder.outputs[1:]):
             raise BadBundle(f"the encoder {name} has no output {', '.join(sorted(missing))}")
         if part.vector >= part.states:
             raise BadBundle(f"the encoder {name} wants its vector from a state that it lacks")
     return made
+
+
+def _encoder(bundle: Bundle, part: EncoderPart, threads: int) -> Encoder:
+    seals = bundle.manifest.files
+    window = Window(tokens=part.tokens, tail=part.tail)
+    key = (seals[part.model].sha256, seals[part.tokenizer].sha256, window, threads)
+    with _loading:
+        encoder = _loaded.get(key)
+        if encoder is None:
+            _loaded[key] = encoder = Encoder(
+                model=bundle.files[part.model],
+                tokenizer=bundle.files[part.tokenizer],
+                window=window,
+                threads=threads,
+            )
+        return encoder
 
 
 def array(arrays: Arrays, name: str, shape: tuple[int, ...]) -> Vector:

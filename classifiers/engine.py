@@ -23,6 +23,9 @@ whole tickets answer it with confidence and by chance."""
 LONG_ENOUGH = 1000
 """Characters in which these words are looked for."""
 
+AT_ONCE = 8
+"""Descriptions read together: a ticket may be waiting for the same encoder."""
+
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -87,8 +90,10 @@ class BundleEngine:
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         main = self._manifest.main
         place = self._manifest.encoders[main].vector
-        for text, states in zip(new, self._encoders[main].encode(new), strict=True):
-            self._known[text] = None if states is None else unit(states[place])
+        for start in range(0, len(new), AT_ONCE):
+            part = new[start : start + AT_ONCE]
+            for text, states in zip(part, self._encoders[main].encode(part), strict=True):
+                self._known[text] = None if states is None else unit(states[place])
         return [self._known[text] for text in texts]
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from connector.model import Aspect
+from connector.ports import BundleName, BundleVersion
 
 FORMAT = 2
 """Raised when an older triaged could not read a newer bundle."""
@@ -226,8 +227,8 @@ class Manifest(Part):
 
     format: Literal[2]
     seal: Sha256
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
-    version: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+-]{0,31}$")
+    name: BundleName
+    version: BundleVersion
     created: date
     languages: tuple[str, ...]
     encoders: dict[str, EncoderPart] = Field(min_length=1)

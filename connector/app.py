@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Event, Lock
 from time import monotonic
 from typing import Self
@@ -17,10 +18,12 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from connector import registry, secrets
+from connector.bundles import Bundles
 from connector.clock import SystemClock
 from connector.control import ControlSocket
 from connector.desk import Desk, connect, staff_of
 from connector.errors import Rejected, StateDamaged, StateUnusable, TriagedError
+from connector.handover import LOOKED_FOR, Handover
 from connector.logs import place
 from connector.metrics import Metrics
 from connector.model import Aspect, TenantId
@@ -28,7 +31,8 @@ from connector.pipeline import learn
 from connector.poll import Poller
 from connector.ports import Adapter, Engine, Surroundings
 from connector.roster import Doing, Roster
-from connector.settings import Configuration, Models, TenantSettings
+from connector.settings import Configuration, DaemonSettings, Models, TenantSettings
+from connector.shelf import Shelf
 from connector.store import Balance, Store, TenantOverview, place_of
 from connector.web import api
 from connector.web.server import WebServer
@@ -66,6 +70,14 @@ def load_engine(models: Models) -> Engine:
     """Load the configured bundle; raises `BadBundle`."""
     folder = str(models.bundle) if models.bundle else None
     return registry.model_kind().load(folder, thread_count(models))
+
+
+def bundles_of(daemon: DaemonSettings) -> Bundles:
+    """Give the bundles that tenants can name; none is loaded yet."""
+    kind = registry.model_kind()
+    shelf = Shelf(daemon.shelf, kind.describe)
+    threads = thread_count(daemon.models)
+    return Bundles(kind, shelf, default=daemon.models.bundle, threads=threads)
 
 
 def thread_count(models: Models) -> int:
@@ -152,7 +164,9 @@ class Daemon:
         secret = secrets.resolver()
         kept_in = place_of(self._configuration.daemon, secret)
         self._store = resources.enter_context(Store(kept_in, self._clock))
-        self._engine = load_engine(self._configuration.daemon.models)
+        bundles = bundles_of(self._configuration.daemon)
+        self._handover = Handover(bundles, self._roster, self._settings)
+        serving = self._handover.open()
         surroundings = Surroundings(secret=secret, clock=self._store.clock)
         self._adapters = {
             name: resources.enter_context(adapter_for(tenant, surroundings))
@@ -177,7 +191,7 @@ class Daemon:
             "ready",
             address=self.address,
             tenants=len(self._settings),
-            bundle=self._engine.bundle,
+            bundle=", ".join(serving),
             seconds=round(monotonic() - self._started, 2),
         )
 
@@ -216,8 +230,10 @@ class Daemon:
 
     def _start_scheduler(self, resources: ExitStack) -> None:
         executor = ThreadPoolExecutor(max(4, min(VISITS, len(self._settings))))
+        loading = ThreadPoolExecutor(1)
         self._scheduler = scheduler = BackgroundScheduler(
-            executors={"default": executor},
+            # A bundle that loads for seconds takes no desk's turn.
+            executors={"default": executor, "bundles": loading},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone=UTC,
         )
@@ -232,6 +248,9 @@ class Daemon:
             id="backup",
             next_run_time=datetime.now(UTC) + FIRST_BACKUP,
         )
+        scheduler.add_job(
+            self._handover.look, "interval", seconds=LOOKED_FOR, id="bundles", executor="bundles"
+        )
         for tenant, settings in self._settings.items():
             interval = settings.intake.poll.total_seconds()
             scheduler.add_job(
@@ -245,6 +264,7 @@ class Daemon:
             )
         scheduler.start()
         resources.callback(executor.shutdown)
+        resources.callback(loading.shutdown)
         # Not waiting here: it would, with a lock that a job needs to plan its next run.
         resources.callback(scheduler.shutdown, wait=False)
 
@@ -257,7 +277,8 @@ class Daemon:
     def _connect(self, tenant: TenantId) -> None:
         """Connect a desk, or visit it again after a pause: one that is down stops nobody."""
         try:
-            desk = connect(self._settings[tenant], self._adapters[tenant], self._engine)
+            engine = self._handover.engine(tenant)
+            desk = connect(self._settings[tenant], self._adapters[tenant], engine)
             self._learn_history(desk)
         except TriagedError as error:
             pause = timedelta(seconds=self._roster.failed(tenant, Doing.VISIT, error))
@@ -302,7 +323,8 @@ class Daemon:
             if desk is None or self._stopping.is_set():
                 continue
             try:
-                self._roster.admit(replace(desk, staff=staff_of(desk.adapter)))
+                staff = staff_of(desk.adapter)
+                self._roster.amend(tenant, partial(replace, staff=staff))
             except TriagedError as error:
                 self._roster.failed(tenant, Doing.VISIT, error)
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from connector import yamlfile
+from connector import shelf, yamlfile
 from connector.errors import ConfigError
 from connector.model import TAGS, Aspect, Mode
 from connector.ports import Platform
@@ -29,13 +29,15 @@ _PLACE = re.compile(r"(.+?):(\d+):(\d+): ")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-def load(path: Path, platforms: Mapping[str, Platform]) -> Configuration:
-    """Read `path` and every tenant file that it names; raises `ConfigError` with all problems."""
+def load(
+    path: Path, platforms: Mapping[str, Platform], *, any_bundle: bool = False
+) -> Configuration:
+    """Read `path` and every tenant file that it names; raises `ConfigError` with all problems.
+
+    With `any_bundle`, tenants may name bundles that were not promoted yet.
+    """
     problems: list[str] = []
-    daemon_file = yamlfile.read(path)
-    daemon = _valid(DaemonSettings, daemon_file, problems)
-    if daemon is None:
-        raise ConfigError(problems)
+    daemon_file, daemon = _daemon(path)
     pattern = Path(daemon.tenants)
     base = Path(pattern.anchor) if pattern.is_absolute() else path.parent
     relative = str(pattern.relative_to(pattern.anchor))
@@ -46,12 +48,30 @@ def load(path: Path, platforms: Mapping[str, Platform]) -> Configuration:
             f"{place}: tenants: no file matches {daemon.tenants!r}; copy an example there"
         )
     read = [(file, _tenant(file, platforms, problems)) for file in files]
+    if not any_bundle:
+        problems.extend(_unknown_bundles(read, daemon.shelf))
     tenants = [tenant for _, tenant in read if tenant is not None]
     problems.extend(_twins(read))
     if problems:
         raise ConfigError(sorted(problems, key=_place))
-    state = daemon.state if daemon.state.is_absolute() else path.parent / daemon.state
-    return Configuration(daemon=daemon.model_copy(update={"state": state}), tenants=tuple(tenants))
+    return Configuration(daemon=daemon, tenants=tuple(tenants))
+
+
+def load_daemon(path: Path) -> DaemonSettings:
+    """Read the daemon's own settings alone; raises `ConfigError` with all problems of that file."""
+    return _daemon(path)[1]
+
+
+def _daemon(path: Path) -> tuple[YamlFile, DaemonSettings]:
+    problems: list[str] = []
+    file = yamlfile.read(path)
+    daemon = _valid(DaemonSettings, file, problems)
+    if daemon is None:
+        raise ConfigError(problems)
+    models = daemon.models
+    if models.directory is not None:
+        models = models.model_copy(update={"directory": path.parent / models.directory})
+    return file, daemon.model_copy(update={"state": path.parent / daemon.state, "models": models})
 
 
 def _place(problem: str) -> tuple[str, int, int]:
@@ -210,6 +230,23 @@ def _contradictions(tenant: TenantSettings, file: YamlFile) -> Iterator[str]:
             yield (
                 f"{file.at(['aspects', aspect, 'field'])}: {path}.field: {settings.field!r} is"
                 f" already written by {other}; give each aspect a field of its own"
+            )
+
+
+def _unknown_bundles(
+    read: Sequence[tuple[Path, TenantSettings | None]], directory: Path
+) -> Iterator[str]:
+    """Yield a problem for each tenant whose bundle was never promoted."""
+    naming = [(path, tenant.bundle) for path, tenant in read if tenant and tenant.bundle]
+    known = shelf.promoted(directory) if naming else ()
+    for path, name in naming:
+        if name not in known:
+            place = yamlfile.read(path).at(["bundle"])
+            hint = _did_you_mean(name, known)
+            told = f"promoted: {', '.join(known)}" if known else "none was promoted yet"
+            yield (
+                f"{place}: bundle: no bundle {name!r} was promoted to {directory}{hint}; {told};"
+                " `triaged models promote FOLDER` makes one serve"
             )
 
 

@@ -1,7 +1,7 @@
 """One tenant's desk, connected: its adapter, its classifier, and rules that its fields can meet."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from connector.decide import Rule
@@ -33,6 +33,8 @@ class Desk:
     identity: Identity
     rules: tuple[Rule, ...]
     staff: Staff
+    fields: tuple[FieldInfo, ...] = ()
+    """Those that the desk had when it was connected."""
 
 
 def connect(settings: TenantSettings, adapter: Adapter, engine: Engine) -> Desk:
@@ -41,7 +43,40 @@ def connect(settings: TenantSettings, adapter: Adapter, engine: Engine) -> Desk:
     Raises `ConfigError` with all that is wrong at once, `Unauthorized`, or `Retry`.
     """
     identity = adapter.check()
-    fields = adapter.describe_fields()
+    fields = tuple(adapter.describe_fields())
+    _require_fit(settings, fields, engine)
+    return Desk(
+        tenant=settings.id,
+        adapter=adapter,
+        classifier=_classifier(settings, engine),
+        bundle=engine.bundle,
+        identity=identity,
+        rules=tuple(_rule(aspect, chosen, fields) for aspect, chosen in settings.aspects.active()),
+        staff=staff_of(adapter),
+        fields=fields,
+    )
+
+
+def refit(desk: Desk, settings: TenantSettings, engine: Engine) -> Desk:
+    """Give a connected desk with another bundle; the desk itself is not asked.
+
+    Raises `ConfigError` when a field lacks an option for what the bundle answers.
+    """
+    _require_fit(settings, desk.fields, engine)
+    return replace(desk, classifier=_classifier(settings, engine), bundle=engine.bundle)
+
+
+def staff_of(adapter: Adapter) -> Staff:
+    """Ask who works on the desk; nobody where the platform cannot tell."""
+    return adapter.staff() if isinstance(adapter, ListsStaff) else Staff()
+
+
+def _classifier(settings: TenantSettings, engine: Engine) -> Classifier:
+    active = settings.aspects.active()
+    return engine.classifier({aspect: chosen.labels for aspect, chosen in active if chosen.labels})
+
+
+def _require_fit(settings: TenantSettings, fields: Sequence[FieldInfo], engine: Engine) -> None:
     labels = {
         aspect: tuple(chosen.labels) or tuple(engine.labels(aspect))
         for aspect, chosen in settings.aspects.active()
@@ -49,22 +84,6 @@ def connect(settings: TenantSettings, adapter: Adapter, engine: Engine) -> Desk:
     problems = list(_problems(settings, fields, labels))
     if problems:
         raise ConfigError(problems)
-    return Desk(
-        tenant=settings.id,
-        adapter=adapter,
-        classifier=engine.classifier(
-            {aspect: chosen.labels for aspect, chosen in settings.aspects.active() if chosen.labels}
-        ),
-        bundle=engine.bundle,
-        identity=identity,
-        rules=tuple(_rule(aspect, chosen, fields) for aspect, chosen in settings.aspects.active()),
-        staff=staff_of(adapter),
-    )
-
-
-def staff_of(adapter: Adapter) -> Staff:
-    """Ask who works on the desk; nobody where the platform cannot tell."""
-    return adapter.staff() if isinstance(adapter, ListsStaff) else Staff()
 
 
 def _rule(aspect: Aspect, settings: AspectSettings, fields: Sequence[FieldInfo]) -> Rule:

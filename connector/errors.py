@@ -105,6 +105,50 @@ class BadBundle(TriagedError):
     """
 
 
+class Diverging(BadBundle):
+    """A bundle does not answer its own golden tickets here as it did when it was made, so nothing
+    that was measured holds, and it does not serve. Train or build it on this kind of machine with
+    these versions of onnxruntime, tokenizers and triaged, or go back to those it was made with.
+    """
+
+
+class NothingToServe(BadBundle):
+    """None of a bundle's promoted versions can serve, and the daemon does not start without it.
+    Promote a good one with `triaged models promote FOLDER`, or take `bundle:` out of the tenants'
+    files.
+    """
+
+
+class AnswersMoved(TriagedError):
+    """The bundle answers otherwise than the one that serves, which goes on serving. Look at each
+    move; if that is what you want, promote it again with `--accept-changes`.
+    """
+
+
+class VersionTaken(TriagedError):
+    """Another bundle of that name and version is on the shelf already, and a version is never
+    overwritten. Make the new one under another name or version, or promote the one that is there.
+    """
+
+
+class NoSuchBundle(TriagedError):
+    """The shelf holds no such bundle. `triaged models list` shows what is there;
+    `triaged models promote FOLDER` puts a bundle on it.
+    """
+
+
+class NoEarlierBundle(TriagedError):
+    """There is nothing to go back to, and nothing was changed. Promote the version that should
+    serve: `triaged models promote NAME@VERSION`.
+    """
+
+
+class ShelfUnusable(TriagedError):
+    """The shelf of bundles cannot be read or written. Check `models.directory`, that its files are
+    as triaged wrote them, and that you may write there; promoting needs the space of one bundle.
+    """
+
+
 class BadHistory(TriagedError):
     """The history cannot be used; nothing was written. Mend the named file, row or option, and
     start again: what was finished is kept.

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Protocol, Self, runtime_checkable
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from connector.model import (
@@ -47,6 +47,13 @@ _SECRET_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV
 
 SecretName = Annotated[str, AfterValidator(_secret_name)]
 """An option that holds `secret:NAME` in a file and NAME afterwards; never the secret itself."""
+
+
+BUNDLE_NAME = r"^[a-z0-9][a-z0-9-]{0,63}$"
+BUNDLE_VERSION = r"^[0-9A-Za-z][0-9A-Za-z.+-]{0,31}$"
+BundleName = Annotated[str, Field(pattern=BUNDLE_NAME)]
+BundleVersion = Annotated[str, Field(pattern=BUNDLE_VERSION)]
+"""Both are names of folders on the shelf: none of them leads out of it."""
 
 
 class Clock(Protocol):
@@ -223,17 +230,72 @@ gives the figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenAnswer:
+    """What a bundle answered when it was made; `label` is `None` where it abstained."""
+
+    label: str | None
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenTicket:
+    """A synthetic ticket, and what its bundle answered to it when it was made."""
+
+    text: str
+    answers: Mapping[Aspect, GoldenAnswer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """How good a bundle was on tickets kept aside, as far as it says so; shares lie in 0..1."""
+
+    macro_f1: float | None = None
+    linear: float | None = None
+    majority: float | None = None
+    tickets: int = 0
+    coverage: float = 0.0
+    precision: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleFacts:
+    """What a verified bundle says about itself.
+
+    `seal` is the same for the same bytes only; `files` are all that belong to the bundle.
+    """
+
+    name: str
+    version: str
+    created: date
+    seal: str
+    files: tuple[str, ...]
+    labels: Mapping[Aspect, tuple[str, ...]]
+    measured: Mapping[Aspect, Measured]
+    golden: tuple[GoldenTicket, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Name the bundle and its version, as `Engine.bundle` does."""
+        return f"{self.name}@{self.version}"
+
+
+Describe = Callable[[str | None], BundleFacts]
+"""A bundle's folder (`None`: the shipped one) into what it is, every byte verified; raises
+`BadBundle`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelKind:
     """A model package's entry in the group `triaged.classifiers`.
 
     `load` opens a bundle folder (`None`: the shipped one) for a number of threads and raises
-    `BadBundle`. `verify` checks a bundle without loading it and gives its `name@version`. `train`
-    makes a bundle from a history, and `evaluate` measures one on a labelled file; they raise
-    `BadHistory` or `TrainingUnavailable`.
+    `BadBundle`. `describe` verifies a bundle without loading it. `train` makes a bundle from a
+    history, and `evaluate` measures one on a labelled file; they raise `BadHistory` or
+    `TrainingUnavailable`.
     """
 
     name: str
     load: Callable[[str | None, int], Engine]
-    verify: Callable[[str | None], str]
+    describe: Describe
     train: Train | None = None
     evaluate: Evaluate | None = None

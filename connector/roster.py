@@ -67,6 +67,18 @@ class Roster:
         with self._lock:
             self._places[desk.tenant].desk = desk
 
+    def amend(self, tenant: TenantId, change: Callable[[Desk], Desk]) -> None:
+        """Change a connected desk in one step; whoever works with it now ends with the old one."""
+        with self._lock:
+            place = self._places[tenant]
+            if place.desk is not None:
+                place.desk = change(place.desk)
+
+    def desks(self) -> Sequence[Desk]:
+        """Give every desk that was connected, paused or not; none of them is to be called."""
+        with self._lock:
+            return [place.desk for place in self._places.values() if place.desk is not None]
+
     def desk(self, tenant: TenantId) -> Desk | None:
         """Give the tenant's desk when it is connected and not paused."""
         with self._lock:

@@ -22,7 +22,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from connector.model import Aspect, Mode, TenantId
-from connector.ports import SecretName
+from connector.ports import BundleName, SecretName
 
 MOST_PORT = 65535
 
@@ -138,7 +138,10 @@ class Models(Section):
     """Which model answers, and how much of the machine it may use."""
 
     bundle: Path | None = None
-    """A bundle's folder. Without it the bundle that comes with triaged is used."""
+    """A bundle's folder, for the tenants that name no `bundle`. Without it they are answered by the
+    one that comes with triaged."""
+    directory: Path | None = None
+    """Where promoted bundles are kept, `models` in the state directory unless given."""
     threads: Threads = "auto"
     """Texts that are read at the same time; `auto` leaves one core to the host."""
 
@@ -180,6 +183,11 @@ class DaemonSettings(Section):
     web: Web = Web()
     models: Models = Models()
     retention: Retention = Retention()
+
+    @property
+    def shelf(self) -> Path:
+        """Give the directory of promoted bundles."""
+        return self.models.directory or self.state / "models"
 
 
 class Webhook(Section):
@@ -252,6 +260,9 @@ class TenantSettings(Section):
     """The tenant's name in addresses, logs and reports."""
     desk: Any
     """The platform, its address and credential; the keys depend on `platform`."""
+    bundle: BundleName | None = None
+    """The name of the promoted bundle that answers; see `triaged models list`. Without it the one
+    that `models.bundle` says."""
     intake: Intake = Intake()
     aspects: Aspects
 

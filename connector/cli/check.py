@@ -9,7 +9,8 @@ import click
 from rich.console import Console
 
 from connector import config, registry, secrets
-from connector.app import adapter_for, load_engine
+from connector.app import adapter_for, bundles_of
+from connector.bundles import Bundles
 from connector.cli import options
 from connector.clock import SystemClock
 from connector.desk import Desk, connect
@@ -58,12 +59,13 @@ def command(path: Path, *, online: bool, as_json: bool) -> None:
 def _findings(path: Path, settings: Configuration, *, online: bool) -> Iterator[Finding]:
     tenants = ", ".join(tenant.tenant for tenant in settings.tenants)
     yield Finding(subject="configuration", fact=f"{path} ({tenants})")
-    engine: Engine | None = None
-    try:
-        engine = load_engine(settings.daemon.models)
-        yield Finding(subject="model", fact=engine.bundle)
-    except TriagedError as error:
-        yield _trouble("model", error)
+    bundles = bundles_of(settings.daemon)
+    opened: set[str | None] = set()
+    for name in dict.fromkeys(tenant.bundle for tenant in settings.tenants):
+        found = list(_model(bundles, name))
+        yield from found
+        if found[-1].fact:
+            opened.add(name)
     surroundings = Surroundings(secret=secrets.resolver(), clock=SystemClock())
     yield _store(settings, surroundings, online=online)
     for tenant in settings.tenants:
@@ -71,8 +73,20 @@ def _findings(path: Path, settings: Configuration, *, online: bool) -> Iterator[
         yield from missing
         if not missing:
             yield Finding(subject=f"{tenant.tenant}: secrets", fact="present")
-        if online and engine and not missing:
-            yield from _desk(tenant, surroundings, engine)
+        if online and tenant.bundle in opened and not missing:
+            yield from _desk(tenant, surroundings, bundles.engine(tenant.bundle))
+
+
+def _model(bundles: Bundles, name: str | None) -> Iterator[Finding]:
+    """Verify and load what answers under a name, and ask its golden tickets; it comes last."""
+    subject = f"model {name}" if name else "model"
+    try:
+        for refusal in bundles.open(name):
+            problem = f"{refusal.bundle} cannot serve: {refusal.error}; promote a good one"
+            yield Finding(subject=subject, problem=problem, exit_code=EXIT_FAILED)
+        yield Finding(subject=subject, fact=bundles.engine(name).bundle)
+    except TriagedError as error:
+        yield _trouble(subject, error)
 
 
 def _store(settings: Configuration, surroundings: Surroundings, *, online: bool) -> Finding:

@@ -16,6 +16,7 @@ _OWN = (
     "demo",
     "evaluate",
     "history",
+    "models",
     "queue",
     "run",
     "sandbox",

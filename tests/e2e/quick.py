@@ -9,10 +9,11 @@ import os
 import random
 import signal
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 from connector.model import Aspect, Prediction, Reading
-from connector.ports import Labels, ModelKind
+from connector.ports import BundleFacts, Labels, Measured, ModelKind
 
 CATEGORIES = ("hardware", "software", "network", "security", "account")
 POISON = "a word that kills whoever reads it"
@@ -61,11 +62,21 @@ class QuickEngine:
         return QuickClassifier()
 
 
-kind = ModelKind(
-    name="a_quick",
-    load=lambda _folder, _threads: QuickEngine(),
-    verify=lambda _folder: QuickEngine.bundle,
-)
+def describe(folder: str | None) -> BundleFacts:
+    """Tell the same of any folder."""
+    del folder
+    return BundleFacts(
+        name="quick",
+        version="1",
+        created=date(2026, 1, 2),
+        seal="",
+        files=(),
+        labels={Aspect.CATEGORY: CATEGORIES, Aspect.SENTIMENT: SENTIMENTS},
+        measured={Aspect.CATEGORY: Measured(), Aspect.SENTIMENT: Measured()},
+    )
+
+
+kind = ModelKind(name="a_quick", load=lambda _folder, _threads: QuickEngine(), describe=describe)
 
 
 def installed(folder: Path) -> Mapping[str, str]:

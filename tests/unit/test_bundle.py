@@ -108,7 +108,7 @@ def test_a_sealed_bundle_opens(tiny: Path) -> None:
     assert opened.manifest.title == "tiny@0.1"
     assert dict(opened.files) == FILES
     assert opened.arrays()["sentiment.0.weights"].shape == (2, SIZE)
-    assert classifiers.kind.verify(str(tiny)) == "tiny@0.1"
+    assert classifiers.kind.describe(str(tiny)).title == "tiny@0.1"
 
 
 @pytest.mark.parametrize("name", [*FILES, manifest.NAME])

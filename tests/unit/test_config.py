@@ -266,3 +266,48 @@ def test_yaml_no_stays_a_word(tmp_path: Path) -> None:
     tenant = TENANT.replace("      network:", "      no:")
     [settings] = load(tmp_path, tenant).tenants
     assert set(dict(settings.aspects.active())[Aspect.CATEGORY].labels) == {"no", "hardware"}
+
+
+def promoted(folder: Path, *names: str) -> None:
+    for name in names:
+        place = folder / "models" / name
+        place.mkdir(parents=True)
+        (place / "promoted.json").write_text("[]")
+
+
+def test_the_shelf_is_in_the_state_directory_or_where_it_is_told_to_be(tmp_path: Path) -> None:
+    daemon = load(tmp_path).daemon
+    assert daemon.shelf == daemon.state / "models"
+    told = load(tmp_path, daemon=f"{DAEMON}models: {{directory: shelf}}\n")
+    assert told.daemon.shelf == tmp_path / "shelf"
+
+
+def test_a_tenant_names_a_bundle_that_was_promoted(tmp_path: Path) -> None:
+    promoted(tmp_path, "ours", "theirs")
+    [tenant] = load(tmp_path, f"{TENANT}bundle: ours\n", "state: .\n").tenants
+    assert tenant.bundle == "ours"
+    assert load(tmp_path, daemon="state: .\n").tenants[0].bundle is None
+
+
+def test_a_bundle_that_was_never_promoted_is_told_with_place_and_remedy(tmp_path: Path) -> None:
+    promoted(tmp_path, "ours", "theirs")
+    [problem] = problems(tmp_path, f"bundle: our\n{TENANT}", "state: .\n")
+    assert problem == (
+        f"tenants/acme.yaml:1:9: bundle: no bundle 'our' was promoted to {tmp_path}/models,"
+        " did you mean 'ours'?; promoted: ours, theirs; `triaged models promote FOLDER` makes one"
+        " serve"
+    )
+
+
+def test_a_first_bundle_can_be_promoted_though_a_tenant_names_it_already(tmp_path: Path) -> None:
+    [problem] = problems(tmp_path, f"{TENANT}bundle: ours\n", "state: .\n")
+    assert "none was promoted yet" in problem
+    path = tmp_path / "triaged.yaml"
+    assert config.load(path, registry.platforms(), any_bundle=True).tenants[0].bundle == "ours"
+    assert config.load_daemon(path).shelf == tmp_path / "models"
+
+
+@pytest.mark.parametrize("name", ["Ours", "../ours", "ours@1", "''"])
+def test_a_bundles_name_that_no_bundle_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    [problem] = problems(tmp_path, f"bundle: {name}\n{TENANT}")
+    assert problem.startswith("tenants/acme.yaml:1:9: bundle: ")

@@ -98,7 +98,7 @@ def answer(reading: Reading, aspect: Aspect) -> Prediction:
 
 def test_every_file_is_as_it_was_sealed(engine: Engine) -> None:
     opened = open_bundle(SHIPPED)
-    assert classifiers.kind.verify(None) == opened.manifest.title == engine.bundle
+    assert classifiers.kind.describe(None).title == opened.manifest.title == engine.bundle
     assert {path.name for path in SHIPPED.iterdir()} == {*opened.files, "manifest.json"}
     assert sum(map(len, opened.files.values())) < 26_000_000
 
