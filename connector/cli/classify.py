@@ -16,6 +16,7 @@ from rich.table import Table
 from connector.app import load_engine
 from connector.clean import clean
 from connector.cli import options
+from connector.cli.place import bundle_folder
 from connector.errors import TriagedError
 from connector.model import Aspect, Reading, Status, Ticket, TicketId
 from connector.ports import Labels
@@ -68,22 +69,20 @@ class BadInput(TriagedError):
     metavar="NAME=DESCRIPTION",
     help="A category of your own, with words that describe it; give it at least twice.",
 )
-@click.option(
-    "--bundle",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="A bundle's folder instead of the one that comes with triaged.",
-)
+@options.bundle
+@options.configuration
 @options.as_json
 def command(
     texts: tuple[str, ...],
     *,
     jsonl: bool,
     labels: tuple[str, ...],
-    bundle: Path | None,
+    bundle: str | None,
+    path: Path,
     as_json: bool,
 ) -> None:
     """Classify each TEXT, or the standard input (a text, or JSON lines with --jsonl)."""
-    engine = load_engine(Models(bundle=bundle))
+    engine = load_engine(Models(bundle=bundle_folder(bundle, path)))
     classifier = engine.classifier(_labels(labels))
     inputs = _inputs(texts, sys.stdin, jsonl=jsonl)
     console = Console()

@@ -12,6 +12,7 @@ from connector import registry
 from connector.app import thread_count
 from connector.cli import options
 from connector.cli.figures import show
+from connector.cli.place import bundle_folder
 from connector.cli.train import cleaned, labels_of
 from connector.errors import TrainingUnavailable
 from connector.model import Aspect
@@ -21,11 +22,8 @@ from connector.settings import Models
 
 @click.command("evaluate")
 @click.argument("tickets", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--bundle",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="A bundle's folder instead of the one that comes with triaged.",
-)
+@options.bundle
+@options.configuration
 @click.option(
     "--text",
     default="subject,description",
@@ -65,7 +63,8 @@ from connector.settings import Models
 def command(  # noqa: PLR0913 - an option each
     tickets: Path,
     *,
-    bundle: Path | None,
+    bundle: str | None,
+    path: Path,
     text: str,
     labels: tuple[str, ...],
     ranks: tuple[str, ...],
@@ -78,8 +77,9 @@ def command(  # noqa: PLR0913 - an option each
     kind = registry.model_kind()
     if kind.evaluate is None:
         raise TrainingUnavailable(f"the model package {kind.name} cannot be measured")
+    folder = bundle_folder(bundle, path)
     order = EvaluationOrder(
-        bundle=str(bundle) if bundle else None,
+        bundle=str(folder) if folder else None,
         history=tickets,
         text=tuple(name for name in text.split(",") if name),
         labels=labels_of(labels),

@@ -21,6 +21,12 @@ configuration: Callable[[CommandT], CommandT] = click.option(
     help="The daemon's configuration file.",
 )
 
+bundle: Callable[[CommandT], CommandT] = click.option(
+    "--bundle",
+    metavar="FOLDER|NAME[@VERSION]",
+    help="A bundle's folder, or its name on the shelf, instead of the one that comes with triaged.",
+)
+
 as_json: Callable[[CommandT], CommandT] = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for programs instead of text for people."
 )
