@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from classifiers.assembly import encoders
-from classifiers.build.scores import DIGITS, best, macro_f1, majority
+from classifiers.build.scores import majority
 from classifiers.bundle import SHIPPED, Bundle, open_bundle
 from classifiers.encoder import Window
 from classifiers.engine import BundleEngine
+from classifiers.training.baseline import Baseline
 from classifiers.training.budget import NEARLY_ALL, Budget
 from classifiers.training.choose import Question, Say, Tried, choose
 from classifiers.training.dedupe import clusters, last_of_each
@@ -67,12 +68,14 @@ def train(order: TrainingOrder, clean: Callable[[str, str], str], say: Say) -> M
     base = open_bundle(SHIPPED)
     states = _states(base, material, kept, budget, say)
     draft = Draft(base=base)
-    for aspect in order.labels:
-        _learn(order, aspect, material, states, (draft, kept, budget, say))
+    baselines = {
+        aspect: _learn(order, aspect, material, states, (draft, kept, budget, say))
+        for aspect in order.labels
+    }
     say("measuring on the rows kept aside")
     engine = BundleEngine(write(work / "candidate", draft, order.output.name), 1)
     for aspect, found in draft.found.items():
-        _measure(order, aspect, material, engine, found)
+        _measure(order, aspect, material, engine, found, baselines[aspect])
     draft.data = {
         "name": "own history",
         "rows": len(material.rows),
@@ -131,7 +134,7 @@ def _learn(
     material: Material,
     states: Numbers | None,
     tools: tuple[Draft, Kept, Budget, Say],
-) -> None:
+) -> Baseline:
     draft, kept, budget, say = tools
     learnable = [material.rows[place] for place in material.learn]
     lost = dropped(learnable, aspect, order.floor)
@@ -170,6 +173,7 @@ def _learn(
         },
         "majority_label": counts.most_common(1)[0][0],
     }
+    return Baseline(question=question, held=tried[LinearRung().name])
 
 
 def _score(one: Tried) -> dict[str, float]:
@@ -250,22 +254,15 @@ def _measure(
     material: Material,
     engine: BundleEngine,
     found: dict[str, Any],
+    baseline: Baseline,
 ) -> None:
     """Measure through the code that serves, beside always saying the same and the linear rung."""
     labels = tuple(engine.labels(aspect))
     test = material.labelled(material.test, aspect, labels)
-    learn = material.labelled(material.learn, aspect, labels)
     texts = [material.rows[place].text for place in test]
     gold = [material.rows[place].labels[aspect] for place in test]
     told = measured(engine, aspect, labels, (texts, gold), order.seed)
-    number = {label: place for place, label in enumerate(labels)}
-    lesson = Lesson(
-        texts=[material.rows[place].text for place in learn], states=np.zeros((0, 0), np.float32)
-    )
-    known = np.array([number[material.rows[place].labels[aspect]] for place in learn], np.intp)
-    plain = LinearRung().learn(lesson, known, len(labels), order.seed)
-    asked = Lesson(texts=texts, states=lesson.states)
-    told["linear"] = round(macro_f1(gold, best(plain.logits(asked), labels), labels), DIGITS)
+    told |= baseline.beside(texts, gold)
     told["majority"] = majority(gold, found.pop("majority_label"), labels)
     found["test"] = told
 

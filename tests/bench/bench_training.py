@@ -1,9 +1,11 @@
-"""What training makes of public data sets: quality beside the linear rung, time, memory.
+"""What training makes of public data sets: quality beside the linear rung, promises, time, memory.
 
-    python tests/bench/bench_training.py DATA [--sets banking77 clinc150 multidogo few] [--seeds 20]
+    python tests/bench/bench_training.py DATA [--sets banking77 senti4sd few] [--seeds 20 21 22]
+        [--base shipped] [--rows 2000]
 
-DATA holds `intent_en_banking77/data.csv.gz` and its like, with columns `body` and `category`. Rows
-are split by near-duplicate cluster, not as their authors did, so figures are not theirs.
+DATA holds `intent_en_banking77/data.csv.gz` and its like, with the columns `body` and `category` or
+`sentiment`. Rows are split by near-duplicate cluster, not as their authors did, so figures are not
+theirs.
 """
 
 import argparse
@@ -11,12 +13,15 @@ import csv
 import gzip
 import random
 import resource
+import statistics
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
@@ -30,11 +35,33 @@ from connector.model import Aspect
 from connector.ports import TrainingOrder
 
 OUTSIDE = "oos"
+ASKED = 0.95
 Rows = list[dict[str, str]]
 
 
+@dataclass(frozen=True)
+class DataSet:
+    folder: str
+    column: str
+    aspect: Aspect
+
+
+SETS = {
+    "banking77": DataSet("intent_en_banking77", "category", Aspect.CATEGORY),
+    "clinc150": DataSet("intent_en_clinc150", "category", Aspect.CATEGORY),
+    "multidogo": DataSet("intent_en_multidogo", "category", Aspect.CATEGORY),
+    "senti4sd": DataSet("sent_en_senti4sd", "sentiment", Aspect.SENTIMENT),
+}
+FEW = "few"
+COLUMNS = (
+    *("set", "seed", "rows", "scores while held out, macro-F1", "chosen", "tested", "accuracy"),
+    *("macro-F1", "linear", "ECE (95 %)", "answered / right", "at .95: written / right"),
+    *("linear at .95", "promises kept, label by level", "time", "peak"),
+)
+
+
 def rows_of(data: Path, name: str) -> Rows:
-    with gzip.open(data / f"intent_en_{name}" / "data.csv.gz", "rt", encoding="utf-8") as opened:
+    with gzip.open(data / SETS[name].folder / "data.csv.gz", "rt", encoding="utf-8") as opened:
         return list(csv.DictReader(opened))
 
 
@@ -51,37 +78,80 @@ def few(rows: Rows, count: int, seed: int) -> Rows:
     ]
 
 
-def run(folder: Path, title: str, rows: Rows, seed: int) -> Path:
+def run(folder: Path, title: str, rows: Rows, of: DataSet, order: Mapping[str, Any]) -> Path:
     """Train, print a row of the table, and give the bundle's folder."""
+    seed = order["seed"]
     history, output = folder / f"{title}-{seed}.csv", folder / f"{title}-{seed}"
     with history.open("w", encoding="utf-8", newline="") as opened:
-        out = csv.DictWriter(opened, ("body", "category"), extrasaction="ignore")
+        out = csv.DictWriter(opened, ("body", of.column), extrasaction="ignore")
         out.writeheader()
         out.writerows(rows)
-    order = TrainingOrder(
+    whole = TrainingOrder(
         history=history,
         output=output,
         text=("body",),
-        labels={Aspect.CATEGORY: "category"},
-        seed=seed,
+        labels={of.aspect: of.column},
         floor=4,
+        **order,
     )
     started = monotonic()
-    told = train(order, cleaned, lambda _: None)["aspects"][Aspect.CATEGORY]
-    test, folds = told["test"], told["chosen"]["folds"]
+    said: list[str] = []
+    told = train(whole, cleaned, said.append)["aspects"][of.aspect]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    scores = ", ".join(f"{name} {one['macro_f1']:.3f}" for name, one in folds.items())
-    low, high = test["ece_interval"]
-    answered = test["answered"]
-    print(
-        f"| {title} | {seed} | {len(rows)} | {scores} | {told['chosen']['rungs']} |"
-        f" {test['n']} | {test['accuracy']:.3f} | {test['macro_f1']:.3f} | {test['linear']:.3f} |"
-        f" {test['ece']:.3f} ({low:.3f}-{high:.3f}) |"
-        f" {answered['coverage']:.2f} / {answered['precision']:.3f} |"
-        f" {monotonic() - started:.0f} s | {peak} MB |",
-        flush=True,
-    )
+    cells = [title, seed, len(rows), *shown(told), f"{monotonic() - started:.0f} s", f"{peak} MB"]
+    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+    TOLD[title].append(told["test"])
     return output
+
+
+TOLD: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+
+
+def shown(told: Mapping[str, Any]) -> Sequence[object]:
+    """Put what training told into cells."""
+    test, folds = told["test"], dict(told["chosen"]["folds"])
+    judged = folds.pop("on one fold", {})
+    scores = ", ".join(f"{name} {one['macro_f1']:.3f}" for name, one in folds.items())
+    if judged:
+        scores += "; on one fold: "
+        scores += ", ".join(f"{name} {one['macro_f1']:.3f}" for name, one in judged.items())
+    low, high = test["ece_interval"]
+    kept = sum(one["kept"] for one in test["dial"])
+    return (
+        scores,
+        told["chosen"]["rungs"],
+        test["n"],
+        f"{test['accuracy']:.3f}",
+        f"{test['macro_f1']:.3f}",
+        f"{test['linear']:.3f}",
+        f"{test['ece']:.3f} ({low:.3f}-{high:.3f})",
+        share(test["answered"]),
+        share(at(test["dial"])),
+        share(at(test["linear_dial"])),
+        f"{kept} of {sum(one['judged'] for one in test['dial'])}",
+    )
+
+
+def at(dial: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return next(one for one in dial if one["asked"] == ASKED)
+
+
+def share(part: Mapping[str, Any]) -> str:
+    right = "-" if part["precision"] is None else f"{part['precision']:.3f}"
+    return f"{part['coverage']:.2f} / {right}"
+
+
+def summary() -> None:
+    """Print mean and spread over seeds."""
+    for title, tests in TOLD.items():
+        if len(tests) > 1:
+            parts = []
+            for name in ("accuracy", "macro_f1", "linear", "ece"):
+                values = [test[name] for test in tests]
+                parts.append(
+                    f"{name} {statistics.mean(values):.4f} +- {statistics.stdev(values):.4f}"
+                )
+            print(f"{title}, {len(tests)} seeds: {', '.join(parts)}")
 
 
 def outside(bundle: Path, inside: Sequence[str], strange: Sequence[str]) -> None:
@@ -113,31 +183,36 @@ def outside(bundle: Path, inside: Sequence[str], strange: Sequence[str]) -> None
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
-    parser.add_argument("--sets", nargs="+", default=["banking77", "clinc150", "multidogo", "few"])
+    parser.add_argument("--sets", nargs="+", default=[*SETS, FEW], choices=[*SETS, FEW])
     parser.add_argument("--seeds", nargs="+", type=int, default=[20])
+    parser.add_argument("--base", help="fine-tune this checkpoint too, as `triaged train` does")
+    parser.add_argument("--minutes", type=float, help="the budget of each training")
+    parser.add_argument("--rows", type=int, help="no more of a set than this, drawn")
     asked = parser.parse_args(arguments)
-    print(
-        "| set | seed | rows | folds, macro-F1 | chosen | tested | accuracy | macro-F1 | linear |"
-        " ECE (95 %) | answered / right | time | peak |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
+    print("| " + " | ".join(COLUMNS) + " |")
+    print("|---" * len(COLUMNS) + "|")
     with tempfile.TemporaryDirectory() as made:
         for name in asked.sets:
             for seed in asked.seeds:
-                if name == "few":
-                    rows = rows_of(asked.data, "banking77")
+                order = {"seed": seed, "base": asked.base, "minutes": asked.minutes}
+                if name == FEW:
+                    of = SETS["banking77"]
                     for count in (8, 16, 32):
-                        run(Path(made), f"banking77, {count} a class", few(rows, count, seed), seed)
+                        rows = few(rows_of(asked.data, "banking77"), count, seed)
+                        run(Path(made), f"banking77, {count} a class", rows, of, order)
                     continue
                 rows = rows_of(asked.data, name)
-                known = [row for row in rows if row["category"] != OUTSIDE]
+                if asked.rows:
+                    rows = random.Random(seed).sample(rows, min(asked.rows, len(rows)))
+                known = [row for row in rows if row[SETS[name].column] != OUTSIDE]
                 # Every tenth is never learnt from: oos has to be told apart from these.
                 aside = known[::10] if len(known) < len(rows) else []
                 learn = [row for place, row in enumerate(known) if place % 10 or not aside]
-                bundle = run(Path(made), name, learn, seed)
+                bundle = run(Path(made), name, learn, SETS[name], order)
                 if aside:
                     strange = [row["body"] for row in rows if row["category"] == OUTSIDE]
                     outside(bundle, [row["body"] for row in aside], strange)
+    summary()
 
 
 if __name__ == "__main__":
