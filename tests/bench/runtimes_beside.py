@@ -150,9 +150,9 @@ def served(place: Place) -> Run:
     ]
 
 
-def everything(place: Place) -> Run:
+def everything(place: Place, bundle: str | None) -> Run:
     """Give all aspects, vector and language, as the daemon asks for them."""
-    predict = load(place.bundle, place.threads).classifier({}).predict
+    predict = load(bundle, place.threads).classifier({}).predict
 
     def run(texts: Sequence[str]) -> list[int]:
         predict(texts)
@@ -268,7 +268,8 @@ RUNTIMES: dict[str, Callable[[Place], Run]] = {
     "padded batches of 8, as they come": lambda place: padded(place, by_length=False),
     "padded batches of 8, by length": lambda place: padded(place, by_length=True),
     "four pipelines, one per output": many_pipelines,
-    "triaged int8, all outputs": everything,
+    "triaged int8, all outputs": lambda place: everything(place, None),
+    "triaged int8, all outputs, --bundle": lambda place: everything(place, place.bundle),
     "limit MatMul": lambda place: limit(place, "MatMul"),
     "limit MatMulInteger": lambda place: limit(place, "MatMulInteger"),
     "limit DynamicQuantizeMatMul": lambda place: limit(place, "DynamicQuantizeMatMul"),
@@ -336,6 +337,8 @@ def loaded(place: Place) -> tuple[dict[str, Run], list[str]]:
     """Load every runtime that is installed, and name those that are not."""
     runs, missing = {}, []
     for name, make in RUNTIMES.items():
+        if name.endswith("--bundle") and not place.bundle:
+            continue
         try:
             runs[name] = make(place)
         except ImportError:
@@ -368,7 +371,7 @@ def main() -> None:
     os.sched_setaffinity(0, options.cores)
     threads = len(options.cores)
     runs, missing = loaded(Place(folder=options.folder, threads=threads, bundle=options.bundle))
-    print(json.dumps({"missing": missing}), flush=True)
+    print(json.dumps({"runtimes": list(runs), "missing": missing}), flush=True)
     for name, texts in asked():
         answers, count = [], 0
         begun, busy = time.perf_counter(), time.process_time()

@@ -33,6 +33,19 @@ def test_results_are_in_the_order_of_the_texts(encoder: Encoder) -> None:
         np.testing.assert_array_equal(together[place], alone)
 
 
+def test_the_longest_text_is_begun_first_and_results_keep_their_order() -> None:
+    encoder = Encoder(model=MODEL, tokenizer=TOKENIZER, window=WINDOW, threads=1)
+    begun: list[str] = []
+
+    def work(text: str) -> str:
+        begun.append(text)
+        return text.upper()
+
+    assert encoder.each(work, ["bb", "a", "dddd", "ccc"]) == ["BB", "A", "DDDD", "CCC"]
+    assert begun == ["dddd", "ccc", "bb", "a"]
+    assert encoder.each(work, []) == []
+
+
 def test_states_are_finite_and_one_per_layer_and_embedding(encoder: Encoder) -> None:
     for states in encoder.encode(TEXTS):
         assert states is not None

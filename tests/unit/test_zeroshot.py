@@ -8,7 +8,7 @@ from hypothesis import strategies as some
 from classifiers.calibration import Temperature
 from classifiers.ensemble import Described, Ensemble
 from classifiers.heads import Vector, View
-from classifiers.zeroshot import Calibration, Space, describe, near, unit
+from classifiers.zeroshot import Calibration, Space, describe, near, nearest, unit
 from connector.model import Aspect
 
 CALIBRATION = Calibration(sharpness=20.0, nothing=0.1)
@@ -96,6 +96,12 @@ def test_no_labels_and_unreadable_descriptions_abstain() -> None:
     assert given.label is None
 
 
+def test_a_label_that_cannot_be_read_moves_no_other_labels_descriptions() -> None:
+    given = classifier({"a": ["?", "!"], **LABELS}).predict(view(0.1, 0.9, 0.0))
+    assert given.label == "network"
+    assert "vpn drops" in given.reason
+
+
 def test_what_all_tickets_share_is_taken_away() -> None:
     space = Space(mean=np.array([0.9, 0.0, 0.0], np.float32))
     one, other = space.place(unit(np.array([[0.9, 0.4, 0.0], [0.9, -0.4, 0.0]], np.float32)))
@@ -115,3 +121,11 @@ def test_probabilities_stay_under_one_and_keep_the_order_of_likeness(likeness: l
 def test_a_labels_likeness_lies_between_mean_and_maximum(likeness: list[float]) -> None:
     values = np.array(likeness, np.float32)
     assert values.mean() - 1e-4 <= near(values) <= values.max() + 1e-4
+
+
+@drawn(some.lists(some.lists(some.floats(-1, 1, width=32), min_size=1, max_size=5), min_size=1))
+def test_all_labels_at_once_are_as_each_alone(labels: list[list[float]]) -> None:
+    rows = [np.array(label, np.float32) for label in labels]
+    starts = np.cumsum([0, *map(len, rows[:-1])], dtype=np.intp)
+    together = nearest(np.concatenate(rows), starts)
+    np.testing.assert_allclose(together, [near(row) for row in rows], atol=1e-5)
