@@ -136,11 +136,11 @@ def write(folder: Path, draft: Draft, name: str, engine: BundleEngine | None = N
         for key, array in draft.base.arrays().items()
         if key.split(".")[0] not in draft.aspects
     }
-    today = datetime.now(UTC).date()
+    now = datetime.now(UTC)
     described |= {
         "name": re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")[:64] or "trained",
-        "version": f"{today:%Y.%m.%d}",
-        "created": today.isoformat(),
+        "version": f"{now:%Y.%m.%d.%H%M%S}",
+        "created": now.date().isoformat(),
         "aspects": {aspect: part.model_dump(mode="json") for aspect, part in kept.items()}
         | draft.aspects,
         "metrics": {**described["metrics"], **draft.found},
