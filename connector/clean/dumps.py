@@ -1,0 +1,70 @@
+"""What machines wrote into a message: stack traces, logs, console sessions pasted by people."""
+
+import re
+
+_LINE = re.compile(
+    # a date with seconds, as logs write it
+    r"\W{0,2}(?:\d{4}[-/]\d\d[-/]\d\d[T ]|(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} +\d{1,2} )\d\d:\d\d:\d\d"
+    r"|\W{0,2}\d\d:\d\d:\d\d[.,]\d{3}"
+    # stack traces
+    r"|(?:at|bei|en|à) [\w$.<>/`\[\]]+[.:][\w$.<>`\[\]]+ ?\(|\.\.\. \d+ (?:more|common frames)"
+    r"|Traceback \(most recent call|File \"[^\"]+\", line \d|(?:Caused by|Exception in thread)\b"
+    r"|[\w$]+(?:\.[\w$]+)+(?:Exception|Error|Timeout|Fault)\b"
+    # JSON, prompts
+    r"|[\[{]+\"|[A-Z]:\\[^>\n]{0,200}>|[\w.-]+@[\w.-]+:\S*[$#]|[$#] \S"
+)
+_ASSIGNMENTS = re.compile(r"\w ?= ?\S.*\w ?= ?\S")
+_CODE = re.compile(r"[=\\{}<>|;]|\w\(|::|\w_\w|\w/\w+/|\w\.\w+\.\w|\w\]|\[\w")
+_ADDRESS = re.compile(r"https?://|\S@\S")
+_LONGEST_LINE = 500  # characters looked at
+_MUCH_CODE = 0.35  # of a line's words
+_FEWEST_LINES = 3  # that machines wrote: one error message is part of what a person tells
+_DENSE = 0.5  # of a dump's lines; between them stand some that could be anybody's
+_LARGEST_GAP = 2
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_OWN_WORDS = 8  # that have to be left: "see log" is told by the log
+
+
+def without_dumps(text: str, beside: str = "") -> str:
+    """Give a tidy text without logs and stack traces, where enough of a person's words are left.
+
+    Words that stand elsewhere, `beside`, count too.
+    """
+    lines = text.split("\n")
+    if len(lines) < _FEWEST_LINES:
+        return text
+    written = [_by_machine(line) for line in lines]
+    if sum(written) < _FEWEST_LINES:
+        return text
+    kept: list[str] = []
+    at = 0
+    while at < len(lines):
+        length, dumped = _run(lines, written, at) if written[at] else (1, False)
+        if not dumped:
+            kept += lines[at : at + length]
+        at += length
+    own = "\n".join(kept)
+    words = len(_WORD.findall(own)) + len(_WORD.findall(beside))
+    return own.strip() if words >= _OWN_WORDS and _WORD.search(own) else text
+
+
+def _run(lines: list[str], written: list[bool], at: int) -> tuple[int, bool]:
+    """Count the lines from `at` to the last of a machine's that follow closely; is it a dump?"""
+    last, gap, machine, filled, dense = at, 0, 0, 0, 0
+    for place in range(at, len(lines)):
+        filled += bool(lines[place])
+        gap += 1
+        if written[place]:
+            last, gap, machine, dense = place, 0, machine + 1, filled
+        if gap > _LARGEST_GAP:
+            break
+    return last - at + 1, machine >= _FEWEST_LINES and machine >= _DENSE * dense
+
+
+def _by_machine(line: str) -> bool:
+    head = line[:_LONGEST_LINE]
+    if _LINE.match(head) or _ASSIGNMENTS.search(head):
+        return True
+    words = head.split()
+    code = sum(_CODE.search(word) is not None and not _ADDRESS.search(word) for word in words)
+    return code > 0 and code >= _MUCH_CODE * len(words)
