@@ -10,9 +10,14 @@ _LINE = re.compile(
     r"|(?:at|bei|en|à) [\w$.<>/`\[\]]+[.:][\w$.<>`\[\]]+ ?\(|\.\.\. \d+ (?:more|common frames)"
     r"|Traceback \(most recent call|File \"[^\"]+\", line \d|(?:Caused by|Exception in thread)\b"
     r"|[\w$]+(?:\.[\w$]+)+(?:Exception|Error|Timeout|Fault)\b"
+    # PowerShell
+    r"|At (?:line|.{1,200}\.ps1):\d+ char:\d|\+ |[A-Z][a-z]+-[A-Z]\w+ : "
     # JSON, prompts
     r"|[\[{]+\"|[A-Z]:\\[^>\n]{0,200}>|[\w.-]+@[\w.-]+:\S*[$#]|[$#] \S"
 )
+_HEXADECIMAL = re.compile(r"\b0x[0-9a-fA-F]{8,}|\bversion:? \d+(?:\.\d+){3}")
+_FIELD = re.compile(r"[A-Z][A-Za-z]*(?: [A-Za-z]+){0,2} ?:(?: |$)")
+"""What event logs write above their codes; by itself, people write so too."""
 _ASSIGNMENTS = re.compile(r"\w ?= ?\S.*\w ?= ?\S")
 _CODE = re.compile(r"[=\\{}<>|;]|\w\(|::|\w_\w|\w/\w+/|\w\.\w+\.\w|\w\]|\[\w")
 _ADDRESS = re.compile(r"https?://|\S@\S")
@@ -42,6 +47,8 @@ def without_dumps(text: str, beside: str = "") -> str:
         length, dumped = _run(lines, written, at) if written[at] else (1, False)
         if not dumped:
             kept += lines[at : at + length]
+        while dumped and kept and _FIELD.match(kept[-1]):
+            kept.pop()
         at += length
     own = "\n".join(kept)
     words = len(_WORD.findall(own)) + len(_WORD.findall(beside))
@@ -63,7 +70,7 @@ def _run(lines: list[str], written: list[bool], at: int) -> tuple[int, bool]:
 
 def _by_machine(line: str) -> bool:
     head = line[:_LONGEST_LINE]
-    if _LINE.match(head) or _ASSIGNMENTS.search(head):
+    if _LINE.match(head) or _ASSIGNMENTS.search(head) or _HEXADECIMAL.search(head):
         return True
     words = head.split()
     code = sum(_CODE.search(word) is not None and not _ADDRESS.search(word) for word in words)

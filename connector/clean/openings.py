@@ -11,9 +11,10 @@ _GREETINGS = (
     r"|sehr geehrte[rs]?|werte[rs]?"
     # French
     r"|bonjour|bonsoir|salut|coucou|chers?|chères?|madame(?:, | et |/)monsieur|madame|monsieur"
-    r"|mesdames(?:, | et )messieurs"
+    r"|mesdames(?:, | et )messieurs|à qui de droit"
     # Spanish
     r"|hola|buenos días|buenas(?: tardes| noches)?|muy buenas|buen día|estimad[oa]s?|querid[oa]s?"
+    r"|qué tal|a quien corresponda"
 )
 _ADDRESSEES = (
     r"(?:mrs?|ms|dr|prof|mme|m|sr|sra|ing)\.|all|everyone|everybody|team|there|again|both|folks|guys|friends|colleagues?|sirs?|madam|mrs?"
@@ -38,6 +39,7 @@ _OPENING = re.compile(
     rf"(?: ?{_MARK}+(?=\s|$)|(?=\n|$))\s*",
     re.IGNORECASE,
 )
+_LINE = re.compile(rf"(?:{_GREETINGS})(?: [^\s,\d]+){{1,7}} ?,\n\s*", re.IGNORECASE)
 _SPANISH = re.compile(
     rf"(?:hola|buen[oa]s(?: [a-zí]+)?), (?:(?:{_ADDRESSEES})(?!\w)|{_CAPITAL})"
     rf"(?: {_CAPITAL}){{0,2}} ?:(?=\s)\s*",
@@ -54,7 +56,7 @@ def without_opening(text: str) -> str:
     opened = False
     for _ in range(_MOST):
         head = text[:_LONGEST]
-        found = _SPANISH.match(head) or _OPENING.match(head)
+        found = _SPANISH.match(head) or _OPENING.match(head) or _LINE.match(head)
         found = found or (_WISH.match(head) if opened else None)
         if found is None or _is_headline(found):
             break

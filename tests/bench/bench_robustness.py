@@ -1,6 +1,6 @@
 """What greetings, signatures, threads, HTML, logs, plain faults, anger and languages do to answers.
 
-    python tests/bench/bench_robustness.py [--bundle FOLDER] [--rounds 2]
+    python tests/bench/bench_robustness.py [--bundle FOLDER] [--rounds 1]
 
 Prints Markdown. Beside the bundle stands TF-IDF with logistic regression, learnt from the same
 tickets; it never abstains. The probes are in tests/fixtures/probes.
@@ -44,7 +44,7 @@ def main() -> None:
     """Measure the bundle and the linear model."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bundle", help="a bundle's folder; without it the shipped one")
-    parser.add_argument("--rounds", type=int, default=2, help="wrappings per ticket and kind")
+    parser.add_argument("--rounds", type=int, default=1, help="wrappings per ticket and kind")
     told = parser.parse_args()
     engine = classifiers.kind.load(told.bundle, 2)
     models = {engine.bundle: asking(engine.classifier({})), "linear": linear()}
