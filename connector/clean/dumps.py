@@ -20,6 +20,8 @@ _FIELD = re.compile(r"[A-Z][A-Za-z]*(?: [A-Za-z]+){0,2} ?:(?: |$)")
 """What event logs write above their codes; by itself, people write so too."""
 _ASSIGNMENTS = re.compile(r"\w ?= ?\S.*\w ?= ?\S")
 _CODE = re.compile(r"[=\\{}<>|;]|\w\(|::|\w_\w|\w/\w+/|\w\.\w+\.\w|\w\]|\[\w")
+_SIGN = re.compile(r"[=\\{}<>|;(\[\"$#+_]|:\d|0x|version|Exception|\.\.\.")
+"""What every machine's line has, or its neighbours: most tickets hold too few to look closer."""
 _ADDRESS = re.compile(r"https?://|\S@\S")
 _LONGEST_LINE = 500  # characters looked at
 _MUCH_CODE = 0.35  # of a line's words
@@ -35,9 +37,9 @@ def without_dumps(text: str, beside: str = "") -> str:
 
     Words that stand elsewhere, `beside`, count too.
     """
-    lines = text.split("\n")
-    if len(lines) < _FEWEST_LINES:
+    if text.count("\n") < _FEWEST_LINES - 1 or len(_SIGN.findall(text)) < _FEWEST_LINES:
         return text
+    lines = text.split("\n")
     written = [_by_machine(line) for line in lines]
     if sum(written) < _FEWEST_LINES:
         return text
