@@ -77,6 +77,7 @@ class Assembly:
         self._manifest = bundle.manifest
         self._arrays = arrays
         self._describe = describe
+        self._vocabularies: dict[str, Vocabulary] = {}
 
     def ensemble(self, aspect: Aspect, part: AspectPart) -> Ensemble:
         """Put one aspect together; raises `BadBundle` for a part that does not fit."""
@@ -122,7 +123,10 @@ class Assembly:
         return ensemble.Heads(head=head, encoder=member.encoder)
 
     def _linear(self, name: str, count: int, member: manifest.LinearMember) -> Member:
-        vocabulary = Vocabulary.parse(self._bundle.files[member.vocabulary])
+        file = member.vocabulary
+        if file not in self._vocabularies:
+            self._vocabularies[file] = Vocabulary.parse(self._bundle.files[file])
+        vocabulary = self._vocabularies[file]
         weights = self._array(name, "weights", (count, vocabulary.size))
         model = LinearText(
             vocabulary=vocabulary,

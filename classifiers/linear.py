@@ -5,9 +5,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from classifiers.heads import Vector, softmax
 from connector.errors import BadBundle
@@ -16,6 +18,9 @@ WORD_GRAMS = (1, 2)
 CHARACTER_GRAMS = (2, 5)
 LONGEST = 20_000
 """Characters read of a text, half of them from its end; training has to read the same."""
+
+REMEMBERED = 8
+"""Texts whose counts are kept: the aspects of one ticket are answered one after the other."""
 
 _WORD = re.compile(r"(?u)\b\w\w+\b")
 _SPACES = re.compile(r"\s\s+")
@@ -48,9 +53,12 @@ def character_grams(text: str) -> Iterator[str]:
                 break  # a short word is counted whole once
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Vocabulary:
-    """Every n-gram that counts, with its place in the arrays; words come before characters."""
+    """Every n-gram that counts, with its place in the arrays; words come before characters.
+
+    Equal only to itself, so that what was counted with it can be remembered.
+    """
 
     words: Mapping[str, int]
     characters: Mapping[str, int]
@@ -82,6 +90,28 @@ class Vocabulary:
         return len(self.words) + len(self.characters)
 
 
+Half = tuple[NDArray[np.intp], NDArray[np.float64]]
+"""Places of n-grams, and their sublinear counts."""
+
+
+@lru_cache(maxsize=REMEMBERED)
+def counted(vocabulary: Vocabulary, text: str) -> tuple[Half, ...]:
+    """Count a text's words and characters, where it has any that are known."""
+    read = trim(text)
+    halves = (
+        (vocabulary.words, word_grams(read)),
+        (vocabulary.characters, character_grams(read)),
+    )
+    found: list[Half] = []
+    for known, grams in halves:
+        counts = Counter(known[gram] for gram in grams if gram in known)
+        if counts:
+            places = np.fromiter(counts, np.intp, len(counts))
+            values = np.fromiter(counts.values(), np.float64, len(counts))
+            found.append((places, 1.0 + np.log(values)))
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinearText:
     """Logistic regression over TF-IDF: sublinear counts, each of both halves of unit length.
@@ -97,19 +127,10 @@ class LinearText:
 
     def logits(self, text: str) -> Vector:
         """Give one score per label."""
-        read = trim(text)
-        halves = (
-            (self.vocabulary.words, word_grams(read)),
-            (self.vocabulary.characters, character_grams(read)),
-        )
         scores = self.bias.astype(np.float64)
-        for known, grams in halves:
-            counts = Counter(known[gram] for gram in grams if gram in known)
-            if counts:
-                places = np.fromiter(counts, np.intp, len(counts))
-                found = np.fromiter(counts.values(), np.float64, len(counts))
-                values = (1.0 + np.log(found)) * self.idf[places]
-                scores += (values / np.linalg.norm(values)) @ self.weights[places]
+        for places, counts in counted(self.vocabulary, text):
+            values = counts * self.idf[places]
+            scores += (values / np.linalg.norm(values)) @ self.weights[places]
         return scores.astype(np.float32)
 
     def probabilities(self, text: str) -> Vector:

@@ -38,9 +38,12 @@ The tickets were invented for this project, in four languages; near-duplicates s
 60 % are train, 20 % valid, 20 % test, by a hash of the ticket's id. *Test* was used for nothing but
 the figures below. It is small (its macro-F1 may lie 0.04 off by chance), so the figure over five
 folds of train and valid stands beside it; regularisation and temperature were chosen on these.
-Everything was fitted and measured on the int8 model that is served. *Linear* is TF-IDF of words and
-characters with logistic regression, learnt from the same tickets; *majority* always says the
-commonest label.
+Everything was fitted and measured on the int8 model that is served. Each answer is the mean of a
+head on the encoder and a small TF-IDF model (category: of the label descriptions too). *Linear* is
+TF-IDF of words and characters with logistic regression alone, learnt from the same tickets;
+*majority* always says the commonest label.
+
+A translation of a ticket is in the same part and the same fold as what it translates.
 
 On the tickets of a real desk expect less, and measure before you trust.
 """
@@ -134,18 +137,19 @@ def _limits() -> str:
     return """## What it is not good for
 
 - **Languages other than English.** The encoder was trained on English. In French, German and
-  Spanish it lives on shared words and on what the heads learnt from few tickets; category is much
-  weaker there (see the tables). Other languages were not measured at all.
+  Spanish the answers live on shared words and on what was learnt from few tickets; they are weaker
+  there (see the tables), and a ticket may get another priority in another language. Other
+  languages are abstained on when they are recognised.
 - **Your categories.** The six seed labels are a beginning. Your own labels work at once by their
   descriptions, and are only as good as these; a model learnt on your own history is better.
 - **Priority** as a fact. It reads impact and urgency from the text alone and knows neither your
-  service levels nor who the requester is. A linear model learnt from the same tickets is as good.
+  service levels nor who the requester is.
 - **Sentiment** of irony, and of resigned politeness: negative tickets without any harsh word are
   what it misses most.
-- **Very short texts.** A subject line alone carries little; the heads learnt from whole tickets.
-- **Senseless text** with letters in it still gets a priority and a sentiment, and one such text in
-  three a seed category, now and then with high confidence. By descriptions alone it is almost
-  always abstained on (97 of 100). Text without any letter is abstained on by all.
+- **Very short texts.** A subject line alone carries little; it was learnt from whole tickets.
+- **Senseless text** with letters in it still gets a priority and a sentiment, and now and then a
+  seed category. By descriptions alone it is almost always abstained on. Text without any letter is
+  abstained on by all.
 """
 
 

@@ -15,6 +15,7 @@ from classifiers.build import exact, sources
 from classifiers.build.card import render
 from classifiers.build.convert import Checkpoint, read_checkpoint
 from classifiers.build.export import export
+from classifiers.build.golden import GOLDEN, golden
 from classifiers.build.measure import (
     Descriptions,
     Likeness,
@@ -26,13 +27,16 @@ from classifiers.build.measure import (
 )
 from classifiers.build.tickets import LANGUAGES, Example, own_tickets, seed_labels, senti4sd
 from classifiers.build.train import LEAST, Fitted, Training, fit
+from classifiers.build.words import VOCABULARY, Words, arrays, fit_words
 from classifiers.build.write import packed, write_bundle
+from classifiers.bundle import open_bundle
 from classifiers.encoder import Encoder, Window
+from classifiers.engine import BundleEngine
 from classifiers.zeroshot import unit
 from connector.errors import BadBundle
 from connector.model import Aspect
 
-NAME, VERSION = "default", "1.1.0"
+NAME, VERSION = "default", "1.2.0"
 ENCODER = "shared"
 TOKENS = 256
 """The window: what the weights were trained with, and more than 19 of 20 tickets need."""
@@ -82,6 +86,15 @@ class Parts:
     aspects: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    vocabulary: bytes = b""
+    """One for all aspects: they are learnt from the same texts."""
+
+    def add_words(self, words: Words, place: int) -> dict[str, Any]:
+        """Keep a TF-IDF model's arrays, as the aspect's member at `place`, and describe it."""
+        model = words.model
+        self.arrays |= arrays(f"{words.answered.aspect}.{place}", model)
+        self.vocabulary = model.vocabulary.render()
+        return {"kind": "linear", "vocabulary": VOCABULARY, "temperature": model.temperature}
 
     def add_head(self, fitted: Fitted) -> dict[str, Any]:
         """Keep a head's arrays, as the aspect's first member, and describe it."""
@@ -109,9 +122,11 @@ def build(order: Order, say: Say) -> Path:
     for aspect, labels in HEAD_LABELS.items():
         say(f"learning {aspect}")
         fitted = _fit(aspect, labels, material)
-        parts.aspects[aspect] = aspect_part(labels, [parts.add_head(fitted)])
-        answers = measured(head_answers(fitted, material.own), material.own)
-        parts.metrics[aspect] = answers | _chosen(fitted)
+        words = fit_words(aspect, labels, material.own)
+        answers, mixed = blended([head_answers(fitted, material.own), words.answered], material.own)
+        members = [parts.add_head(fitted), parts.add_words(words, 1)]
+        parts.aspects[aspect] = aspect_part(labels, members, temperature=mixed)
+        parts.metrics[aspect] = measured(answers, material.own) | _chosen(fitted)
     say("learning category")
     likeness = _category(parts, material)
     say("comparing with the original weights")
@@ -119,8 +134,10 @@ def build(order: Order, say: Say) -> Path:
     say("sealing the bundle")
     described = _described(order, material, parts, likeness)
     files = {MODEL: model, TOKENIZER: tokenizer, ARRAYS: packed(parts.arrays)}
-    files[CARD] = render(described).encode()
-    return write_bundle(order.output, files=files, described=described)
+    files |= {VOCABULARY: parts.vocabulary, CARD: render(described).encode()}
+    write_bundle(order.output, files=files, described=described)
+    files[GOLDEN] = golden(BundleEngine(open_bundle(order.output), THREADS))
+    return write_bundle(order.output, files=files, described={**described, "golden": GOLDEN})
 
 
 def _tokenizer(path: Path) -> bytes:
@@ -185,14 +202,16 @@ def _fit(aspect: Aspect, labels: tuple[str, ...], material: Material) -> Fitted:
 
 
 def _category(parts: Parts, material: Material) -> Likeness:
-    """Learn the seed categories twice, by head and by description, and average both."""
+    """Learn the seed categories by head, by description and by words, and average all three."""
     own = material.own
     likeness = fit_likeness(own, material.descriptions, material.checkpoint.layers)
-    fitted = _fit(Aspect.CATEGORY, likeness.answered.labels, material)
-    answers, mixed = blended(head_answers(fitted, own), likeness.answered, own)
+    labels = likeness.answered.labels
+    fitted = _fit(Aspect.CATEGORY, labels, material)
+    words = fit_words(Aspect.CATEGORY, labels, own)
+    answers, mixed = blended([head_answers(fitted, own), likeness.answered, words.answered], own)
     parts.aspects[Aspect.CATEGORY] = aspect_part(
         tuple(seed_labels()),
-        [parts.add_head(fitted), {"kind": "zero-shot"}],
+        [parts.add_head(fitted), {"kind": "zero-shot"}, parts.add_words(words, 2)],
         temperature=mixed,
         descriptions=seed_labels(),
     )

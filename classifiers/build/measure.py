@@ -18,9 +18,6 @@ from classifiers.ensemble import averaged
 from classifiers.zeroshot import Calibration, Space, near, unit
 from connector.model import Aspect
 
-EVENLY = (0.5, 0.5)
-"""The shares of the head and of the descriptions."""
-
 Descriptions = Mapping[str, NDArray[np.float32]]
 """Each label and its descriptions' unit vectors."""
 
@@ -154,16 +151,17 @@ def likeness(space: Space, states: Floats, descriptions: Descriptions) -> Floats
     return np.array(columns, dtype=np.float32).T
 
 
-def blended(head: Answered, described: Answered, own: Read) -> tuple[Answered, float]:
-    """Average both answers; the temperature is fitted on held-out answers to train and valid."""
-    labels = described.labels
-    gold = [labels.index(label) for label in own.pick("train", "valid").gold(described.aspect)]
-    learnt = averaged([head.learnt, described.learnt], EVENLY)
-    test = averaged([head.test, described.test], EVENLY)
+def blended(members: Sequence[Answered], own: Read) -> tuple[Answered, float]:
+    """Average answers; the temperature is fitted on held-out answers to train and valid."""
+    aspect, labels = members[0].aspect, members[0].labels
+    gold = [labels.index(label) for label in own.pick("train", "valid").gold(aspect)]
+    evenly = [1 / len(members)] * len(members)
+    learnt = averaged([one.learnt for one in members], evenly)
+    test = averaged([one.test for one in members], evenly)
     temperature = temperature_for(np.log(learnt), gold)
     calibration = Temperature(value=temperature)
     answers = Answered(
-        aspect=described.aspect,
+        aspect=aspect,
         labels=labels,
         learnt=calibration.apply(learnt),
         test=calibration.apply(test),

@@ -43,14 +43,20 @@ class Example:
 
 
 def own_tickets(folder: Path = DATA) -> list[Example]:
-    """Read our own tickets of every language, split 60/20/20 by near-duplicate cluster."""
+    """Read our own tickets of every language, split 60/20/20 by near-duplicate cluster.
+
+    A translation is in the cluster of what it translates.
+    """
     rows: list[dict[str, Any]] = []
     for language in LANGUAGES:
         path = folder / f"tickets-{language}.yaml"
         if path.exists():
             rows += [row | {"language": language} for row in read_yaml(path)]
     texts = [ticket_text(row["subject"], row["body"]) for row in rows]
-    firsts = [rows[first]["id"] for first in clusters(texts)]
+    firsts = [
+        row.get("translates", rows[first]["id"])
+        for row, first in zip(rows, clusters(texts), strict=True)
+    ]
     aspects = (Aspect.CATEGORY, Aspect.PRIORITY, Aspect.SENTIMENT)
     return [
         Example(

@@ -1,6 +1,5 @@
 """A trained bundle's folder: what was learnt over what the shipped bundle already knows."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from classifiers.build.golden import GOLDEN, golden
 from classifiers.build.splice import splice
-from classifiers.build.tickets import own_tickets
 from classifiers.build.train import LEAST
 from classifiers.build.write import packed, write_bundle
 from classifiers.bundle import Bundle, open_bundle
@@ -24,8 +23,7 @@ from classifiers.training.kept import Numbers
 from classifiers.training.rungs import Learnt, Rung, TunedEncoder
 from connector.model import Aspect
 
-GOLDEN, CARD = "golden.json", "README.md"
-GOLDEN_TICKETS = 12
+CARD = "README.md"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -167,23 +165,6 @@ def _shared(base: Bundle) -> dict[str, bytes]:
     members = (member for part in base.manifest.aspects.values() for member in part.members)
     names |= {member.vocabulary for member in members if isinstance(member, LinearMember)}
     return {name: base.files[name] for name in sorted(names)}
-
-
-def golden(engine: BundleEngine) -> bytes:
-    """Ask about synthetic tickets, spread over our own; no text of the desk leaves it."""
-    own = own_tickets()
-    texts = [one.text for one in own[:: max(1, len(own) // GOLDEN_TICKETS)]][:GOLDEN_TICKETS]
-    tickets = [
-        {
-            "text": text,
-            "answers": {
-                one.aspect: {"label": one.label, "confidence": round(one.confidence, 4)}
-                for one in reading.predictions
-            },
-        }
-        for text, reading in zip(texts, engine.classifier({}).predict(texts), strict=True)
-    ]
-    return json.dumps({"tickets": tickets}, ensure_ascii=False, indent=1).encode()
 
 
 def card(described: dict[str, Any]) -> str:

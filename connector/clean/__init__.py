@@ -1,8 +1,10 @@
-"""HTML, quoted mail, signatures, boilerplate and personal data out: the text a model may see."""
+"""HTML, quoted mail, salutations, signatures, logs and the like out: the text a model may see."""
 
 from connector.clean.characters import LIMIT, bound, tidy
+from connector.clean.dumps import without_dumps
 from connector.clean.endings import has_words, without_endings
 from connector.clean.markup import is_html, to_text, without_tags
+from connector.clean.openings import without_opening
 from connector.clean.personal import mask
 from connector.clean.replies import without_history
 from connector.clean.subject import clean_subject, is_forward
@@ -18,15 +20,17 @@ _ROUNDS = 6  # a cut may uncover another ending; mail needs two, text made to an
 def clean(ticket: Ticket) -> str:
     """Give the text that a model may see: subject, first message, newest later message.
 
-    One per paragraph, without HTML, quoted mail, signatures, disclaimers and characters that are
-    no text; at most 20,000 characters, head and tail kept. A message of which nothing would be
-    left is kept uncut. Personal data stays: `mask` what is stored or shown. Takes time linear in
-    the ticket's text; cleaning what was cleaned changes nothing.
+    One per paragraph, without HTML, quoted mail, salutations, signatures, disclaimers, logs and
+    characters that are no text; at most 20,000 characters, head and tail kept. A message of which
+    nothing would be left is kept uncut. Personal data stays: `mask` what is stored or shown. Takes
+    time linear in the ticket's text; cleaning what was cleaned changes nothing.
     """
     forwarded = is_forward(ticket.subject)
     subject = clean_subject(ticket.subject)
-    first = _message(ticket.description, forwarded=forwarded)
-    later = _message(ticket.last_message, forwarded=False)
+    first = _message(ticket.description, subject, forwarded=forwarded)
+    later = _message(ticket.last_message, subject, forwarded=False)
+    if first or later:
+        subject = without_opening(subject)
     if first.startswith(subject) and first[len(subject) :][:1] in {"", "\n"}:
         subject = ""
     if later == first:
@@ -34,12 +38,12 @@ def clean(ticket: Ticket) -> str:
     return bound("\n".join(part for part in (subject, first, later) if part))
 
 
-def _message(text: str, *, forwarded: bool) -> str:
+def _message(text: str, subject: str, *, forwarded: bool) -> str:
     if not text:
         return ""
     text = tidy(bound(text, _LONGEST_RAW))
     for _ in range(_ROUNDS):
-        cut = _cut(text, forwarded=forwarded)
+        cut = without_dumps(_cut(text, forwarded=forwarded), subject)
         if cut == text and len(text) <= LIMIT:
             break
         text = bound(tidy(cut))
@@ -66,5 +70,6 @@ def _own_words(text: str, otherwise: str, *, forwarded: bool) -> str:
     for kept in (without_history(text, forwarded=forwarded), otherwise):
         cut = without_endings(kept)
         if has_words(cut):
-            return cut
+            told = without_opening(cut)
+            return told if has_words(told) else cut
     return otherwise

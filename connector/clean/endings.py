@@ -55,6 +55,10 @@ _CLOSING = re.compile(
 )
 _THANKING = re.compile(rf"(?:{_THANKS})[ ,.!;]*$", re.IGNORECASE)
 _NAME = re.compile(r"(?:[^\W\d_a-zß-öø-ÿ][\w.'’-]*[ ,]*){1,4}$")
+_EXTENSION = re.compile(
+    r"\b(?:ext|extension|dw|durchwahl|poste|tel|tfno|tél|phone|mobile?|mobil)\b[.:]? ?\+?\d|\S@\S",
+    re.IGNORECASE,
+)
 _POSTSCRIPT = re.compile(
     r"(?:p\. ?s\.?|ps|nachtrag|post-?scriptum|pd|p\. ?d\.?)\s*[:.–-]", re.IGNORECASE
 )
@@ -98,6 +102,7 @@ _EVIDENCE = re.compile(
 )
 _ENOUGH_EVIDENCE = 2  # kinds: one word alone ("confidential", "delete") is said in tickets too
 _LONGEST_DISCLAIMER = 25  # lines
+_LONGEST_CARD = 5  # lines
 _WRAPPED_AT = 80  # characters; RFC 5322 asks for 78
 _LONGEST_CLOSING = 160  # characters
 _MOST_NAME_LINES = 3  # after a mere "thanks"
@@ -185,6 +190,16 @@ def _without_signature(lines: list[str]) -> list[str]:
             return lines[:at]
         if _closes(line, lines[at + 1 :]):
             return lines[:at] + _postscript(lines[at + 1 :])
+    return _without_card(lines)
+
+
+def _without_card(lines: list[str]) -> list[str]:
+    """Drop a last paragraph that is a name over a telephone or the like."""
+    for length in range(2, min(_LONGEST_CARD, len(lines) - 1) + 1):
+        before, name, *rest = lines[-length - 1 :]
+        if not before and _NAME.match(name) and len(name.split()) > 1:
+            card = any(map(_EXTENSION.search, rest)) and not any(map(_is_content, rest))
+            return lines[:-length] if card else lines
     return lines
 
 

@@ -1,5 +1,6 @@
 import csv
 import gzip
+import json
 import shutil
 from datetime import date
 from pathlib import Path
@@ -23,6 +24,7 @@ from classifiers.build import tickets, train  # noqa: E402
 from classifiers.build.likeness import fit_calibration, transfer  # noqa: E402
 from classifiers.build.scores import macro_f1, report  # noqa: E402
 from classifiers.build.train import temperature_for  # noqa: E402
+from classifiers.build.words import names  # noqa: E402
 
 TICKETS = 90
 CREATED = date(2026, 1, 2)
@@ -98,6 +100,29 @@ def test_a_fingerprint_changes_with_text_label_and_order() -> None:
     one, other = tickets.own_tickets()[:2]
     prints = {tickets.fingerprint(rows) for rows in ([one, other], [other, one], [one])}
     assert len(prints) == 3
+
+
+def test_a_translation_is_in_the_cluster_of_what_it_translates() -> None:
+    every = {one.id: one for one in tickets.own_tickets()}
+    told = tickets.read_yaml(tickets.DATA / "tickets-de.yaml")
+    translated = {row["id"]: row["translates"] for row in told if "translates" in row}
+    assert len(translated) > 50
+    for one, other in translated.items():
+        assert every[one].cluster == every[other].cluster
+        assert every[one].split == every[other].split
+        assert every[one].labels == every[other].labels
+
+
+def test_names_are_found_where_tickets_are_signed_and_people_addressed() -> None:
+    text = "Screen\n\nDear Ottilie, the monitor of Hank flickers.\n\nBerta Roe\nDesk 4"
+    assert names([text, "my desk"]) >= {"ottilie", "berta", "roe"}
+    assert names([text, "my desk"]).isdisjoint({"monitor", "screen", "desk"})
+
+
+def test_no_name_of_a_signature_is_in_the_shipped_vocabulary() -> None:
+    learnt = [one.text for one in tickets.own_tickets() if one.split != "test"]
+    grams = json.loads((SHIPPED / "vocabulary.json").read_bytes())["words"]
+    assert names(learnt).isdisjoint(word for gram in grams for word in gram.split())
 
 
 def test_macro_f1_counts_a_class_that_is_never_given_as_nothing() -> None:

@@ -122,6 +122,51 @@ def test_a_postscript_outlives_the_signature() -> None:
     assert clean(ticket(text)) == "Screen is dark.\nPS: room 12"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Hello Mr. Roe, dear colleagues,\n\nit hums.", "it hums."),
+        ("Hi there, hope you had a good weekend. It hums.", "It hums."),
+        ("Buenos días. Zumba.", "Zumba."),
+        ("Hola, Javier: zumba.", "zumba."),
+        ("Sehr geehrte Damen und Herren\nes brummt.", "es brummt."),
+        ("Salut l'équipe ! Ça vibre.", "Ça vibre."),
+        ("Hello World Page Is Down\nsince noon", "Hello World Page Is Down\nsince noon"),
+        ("Hello, Outlook, Teams and Word crash.", "Outlook, Teams and Word crash."),
+        ("Dear printer team lead printer hums", "Dear printer team lead printer hums"),
+        ("I hope you are well, it hums.", "I hope you are well, it hums."),
+        ("Hello,", "Hello,"),
+    ],
+)
+def test_a_salutation_says_nothing_of_a_tickets_matter(text: str, expected: str) -> None:
+    assert clean(ticket(text)) == expected
+    assert clean(ticket(clean(ticket(text)))) == expected
+
+
+TRACE = """java.lang.IllegalStateException: no queue
+  at com.example.Spooler.open(Spooler.java:12)
+  at com.example.Main.main(Main.java:7)
+  ... 3 more"""
+
+
+def test_a_dump_goes_where_people_tell_enough_themselves() -> None:
+    told = "The spooler stops as soon as a job of mine is printed from the tablet."
+    assert clean(ticket(f"{told}\n\n{TRACE}", "Spooler")) == f"Spooler\n{told}"
+    assert "IllegalStateException" in clean(ticket(f"See below.\n{TRACE}", "Spooler"))
+
+
+def test_a_single_error_message_stays() -> None:
+    told = "Since noon I get this message when I save a file:\nE_FAIL=0x80004005 at io::write()"
+    assert clean(ticket(told)) == told
+
+
+def test_a_name_over_a_telephone_is_a_signature_without_a_closing() -> None:
+    told = "The tray is jammed again."
+    assert clean(ticket(f"{told}\n\nAnn Roe\nLogistics, Ext. 4411")) == told
+    kept = f"{told}\n\nHP Laserjet\nSecond floor, room 12"
+    assert clean(ticket(kept)) == kept
+
+
 def test_a_forward_keeps_what_was_forwarded() -> None:
     text = "See below.\n\nVon: Anna\nGesendet: 3.3.2025\nAn: Bob\nBetreff: Alarm\n\nServer brennt."
     assert clean(ticket(text, "WG: Alarm")) == "Alarm\nSee below.\n\nServer brennt."
@@ -204,6 +249,11 @@ def test_what_html_gave_never_reads_as_html_again(text: str) -> None:
 
 
 HOSTILE = {
+    "log lines": lambda n: "a=1 b=2\n" * (n // 8),
+    "sparse log": lambda n: "a=1 b=2\nit is\nso\n" * (n // 17),
+    "salutations": lambda n: "Hello, " * (n // 7),
+    "salutation lines": lambda n: "Dear All\n" * (n // 9),
+    "equals": lambda n: "a = " * (n // 4),
     "nested div": lambda n: "<div>" * (n // 5),
     "attributes": lambda n: "<p " + "a=1 " * (n // 4) + ">",
     "styles": lambda n: "<p style=style=" * (n // 15),

@@ -209,6 +209,26 @@ def test_the_manifest_belongs_to_the_tickets_beside_it() -> None:
     assert described.data[0].rows == len(own_tickets())
 
 
+def test_it_still_answers_its_golden_tickets_as_when_it_was_made(classifier: Classifier) -> None:
+    opened = open_bundle(SHIPPED)
+    golden = json.loads(opened.files[opened.manifest.golden or ""])["tickets"]
+    assert len(golden) == 12
+    for told, reading in zip(
+        golden, classifier.predict([one["text"] for one in golden]), strict=True
+    ):
+        for aspect, given in told["answers"].items():
+            # Another processor rounds int8 products otherwise.
+            again = answer(reading, Aspect(aspect)).confidence
+            assert again == pytest.approx(given["confidence"], abs=0.05)
+
+
+def test_its_vocabulary_names_nobody() -> None:
+    vocabulary = json.loads((SHIPPED / "vocabulary.json").read_bytes())
+    words = {word for gram in vocabulary["words"] for word in gram.split()}
+    some = "anna thomas martin peter maria josé jean pierre hans müller smith jones garcía durand"
+    assert words.isdisjoint(some.split())
+
+
 def macro_f1(gold: Sequence[str], given: Sequence[str]) -> float:
     scores = []
     for label in set(gold):

@@ -39,7 +39,8 @@ def test_a_vocabulary_without_a_place_for_each_is_refused(content: bytes) -> Non
 
 def test_a_vocabulary_survives_being_written() -> None:
     one = Vocabulary(words={"vpn": 0}, characters={" v": 1, "vé": 2})
-    assert Vocabulary.parse(one.render()) == one
+    other = Vocabulary.parse(one.render())
+    assert (other.words, other.characters) == (one.words, one.characters)
     assert json.loads(one.render())["characters"]["vé"] == 2
 
 

@@ -111,6 +111,14 @@ def test_a_killed_training_goes_on_with_what_was_finished(order, tmp_path) -> No
     assert told["found_finished"] == 7  # one piece of states, five folds of linear, one of heads
 
 
+def test_the_same_history_and_seed_give_the_same_bundle(order, tmp_path) -> None:
+    twice = [train(replace(order, output=tmp_path / name), plain, lambda _: None) for name in "ab"]
+    for one, other in zip(*(told["aspects"].values() for told in twice), strict=True):
+        assert one == other
+    a, b = (open_bundle(tmp_path / name) for name in "ab")
+    assert a.files[a.manifest.arrays] == b.files[b.manifest.arrays]
+
+
 def test_without_time_the_simplest_rung_is_made_and_that_is_said(order, tmp_path) -> None:
     said: list[str] = []
     hurried = replace(order, output=tmp_path / "hurried", minutes=1e-9)
