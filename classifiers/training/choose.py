@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers.build.scores import best, macro_f1
 from classifiers.build.train import temperature_for
 from classifiers.ensemble import averaged
+from classifiers.evaluation.figures import confusion, macro_f1
 from classifiers.heads import softmax
+from classifiers.training.calibrate import log_loss
 from classifiers.training.kept import Kept, Numbers
 from classifiers.training.rungs import Lesson, Rung
 from classifiers.training.split import FOLDS
@@ -39,6 +41,8 @@ class Tried:
     logits: tuple[Numbers, ...]
     scores: tuple[float, ...]
     """Macro-F1 by fold."""
+    shares: tuple[float, ...] = (1.0,)
+    """How much each member says."""
 
     @property
     def mean(self) -> float:
@@ -58,16 +62,26 @@ class Tried:
     @property
     def probabilities(self) -> Numbers:
         """Give the averaged answers to every row while it was held out."""
-        return mixed(self.logits, self.temperatures)
+        return averaged(_answers(self.logits, self.temperatures), self.shares)
 
 
-def mixed(logits: Sequence[Numbers], temperatures: Sequence[float]) -> Numbers:
-    """Average members as serving does, evenly."""
-    answers = [
+def _answers(logits: Sequence[Numbers], temperatures: Sequence[float]) -> list[Numbers]:
+    return [
         softmax(one / heat).astype(np.float32)
         for one, heat in zip(logits, temperatures, strict=True)
     ]
-    return averaged(answers, [1 / len(answers)] * len(answers))
+
+
+def portions(members: int) -> Sequence[tuple[float, ...]]:
+    """Give the ways in which members may share, evenly first: in tenths, each at least two."""
+    even = (1 / members,) * members
+    tenths = range(2, 9) if members > 1 else ()
+    others = [
+        tuple(one / 10 for one in parts)
+        for parts in product(tenths, repeat=members)
+        if sum(parts) == 10  # noqa: PLR2004 - tenths
+    ]
+    return [even, *others]
 
 
 def choose(
@@ -94,12 +108,6 @@ def choose(
         )
         tried[both.name] = both
     return simplest(list(tried.values())), tried
-
-
-def simplest(tried: Sequence[Tried]) -> Tried:
-    """Give the first, in the order of simplicity, within one standard error of the best."""
-    top = max(tried, key=lambda one: one.mean)
-    return next(one for one in tried if one.mean >= top.mean - top.error)
 
 
 def challenge(
@@ -131,7 +139,7 @@ def challenge(
     return asked, (*earlier, alone, together)
 
 
-def simplest_paired(tried: Sequence[Tried]) -> Tried:
+def simplest(tried: Sequence[Tried]) -> Tried:
     """Give the first that is not behind the best by more than a standard error of the difference.
 
     All answered the same rows: what is hard about a fold is so for all of them, and says nothing
@@ -152,16 +160,40 @@ def _standard_error(values: Sequence[float]) -> float:
 
 
 def scored(question: Question, rungs: tuple[Rung, ...], logits: tuple[Numbers, ...]) -> Tried:
-    """Fit each member's temperature on what was held out, and score the average per fold."""
+    """Fit temperatures and shares on what was held out, and score the average per fold."""
     heats = tuple(temperature_for(one, question.gold.tolist()) for one in logits)
-    given = mixed(logits, heats)
-    scores = []
-    for fold in range(FOLDS):
-        places = np.flatnonzero(question.folds == fold)
-        if len(places):
-            gold = [question.labels[number] for number in question.gold[places]]
-            scores.append(macro_f1(gold, best(given[places], question.labels), question.labels))
-    return Tried(rungs=rungs, temperatures=heats, logits=logits, scores=tuple(scores))
+    answers = _answers(logits, heats)
+    ways = {shares: _scores(question, averaged(answers, shares)) for shares in portions(len(rungs))}
+    shares = max(ways, key=lambda one: float(np.mean(ways[one])))
+    return Tried(rungs=rungs, temperatures=heats, logits=logits, scores=ways[shares], shares=shares)
+
+
+def _scores(question: Question, given: Numbers) -> tuple[float, ...]:
+    """Give macro-F1 by fold."""
+    best, count = given.argmax(axis=1), len(question.labels)
+    folds = (np.flatnonzero(question.folds == fold) for fold in range(FOLDS))
+    return tuple(
+        macro_f1(confusion(question.gold[places], best[places], count))
+        for places in folds
+        if len(places)
+    )
+
+
+def fittest(question: Question, rungs: Sequence[Rung], kept: Kept, say: Say) -> Rung:
+    """Give the rung, of several of a kind, whose answers to the first fold lose least."""
+    held, learn = (np.flatnonzero((question.folds == 0) == is_held) for is_held in (True, False))
+    gold, count = question.gold, len(question.labels)
+
+    def loss(rung: Rung) -> float:
+        def work() -> Numbers:
+            model = rung.learn(question.lesson.pick(learn), gold[learn], count, question.seed)
+            return model.logits(question.lesson.pick(held))
+
+        logits = kept.get(f"{question.name} {rung} 0", work)
+        return log_loss(softmax(logits / temperature_for(logits, gold[held].tolist())), gold[held])
+
+    say(f"trying {len(rungs)} kinds of {rungs[0].name}")
+    return min(rungs, key=loss)
 
 
 def _held_out(question: Question, rung: Rung, kept: Kept, say: Say) -> Numbers:
@@ -180,5 +212,5 @@ def _held_out(question: Question, rung: Rung, kept: Kept, say: Say) -> Numbers:
             )
             return model.logits(question.lesson.pick(held))
 
-        whole[held] = kept.get(f"{question.name} {rung.name} {fold}", work)
+        whole[held] = kept.get(f"{question.name} {rung} {fold}", work)
     return whole

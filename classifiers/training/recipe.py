@@ -17,12 +17,12 @@ from classifiers.encoder import Window
 from classifiers.engine import BundleEngine
 from classifiers.training.baseline import Baseline
 from classifiers.training.budget import NEARLY_ALL, Budget
-from classifiers.training.choose import Question, Say, Tried, choose
+from classifiers.training.choose import Question, Say, Tried, choose, fittest
 from classifiers.training.dedupe import clusters, last_of_each
 from classifiers.training.history import Columns, Row, read_history
 from classifiers.training.kept import Kept, Numbers
 from classifiers.training.measure import fingerprint, measured, spoken
-from classifiers.training.rungs import RUNGS, Learnt, Lesson, LinearRung, Rung
+from classifiers.training.rungs import Learnt, Lesson, LinearRung, Rung
 from classifiers.training.split import Places, dropped, folds, split
 from classifiers.training.states import read_states
 from classifiers.training.write import Draft, write
@@ -152,10 +152,15 @@ def _learn(
         )
     chosen = draft.states(aspect)
     question = _question(order, aspect, labels, material, (places, states, chosen))
-    rungs = [rung for rung in RUNGS if states is not None or not rung.needs_states]
-    choice, tried = choose(
-        question, rungs, kept, lambda step: say(f"{aspect}: {step}"), budget.late
-    )
+
+    def tell(step: str) -> None:
+        say(f"{aspect}: {step}")
+
+    rungs: list[Rung] = [LinearRung()]
+    if states is not None and not budget.late():
+        heads = draft.heads(aspect)
+        rungs.append(fittest(question, heads, kept, tell) if len(heads) > 1 else heads[0])
+    choice, tried = choose(question, rungs, kept, tell, budget.late)
     asked, told = question, {name: _score(one) for name, one in tried.items()}
     if order.base is not None:
         found = _challenged(order, aspect, question, tried, tools)

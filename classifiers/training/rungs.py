@@ -1,4 +1,4 @@
-"""The kinds of model that are tried, simplest first; more plug in by the same protocol."""
+"""The kinds of model that are tried; more plug in by the same protocol."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +19,8 @@ MOST_WORDS, MOST_PIECES = 20_000, 40_000
 """n-grams kept: with 100 labels they are 24 MB of weights."""
 STRENGTH = 0.03
 """Inverse regularisation of heads, for inputs scaled to unit variance."""
+LOOSER = 0.1
+"""The same where there is much to learn from."""
 DEAD = 1e-4
 """The spread, as a share of the usual one, up to which a number of an encoder tells nothing."""
 NEVER = 5.0
@@ -156,12 +158,13 @@ class HeadsLearnt:
 
     weights: Numbers
     bias: Numbers
+    columns: slice | list[int] = field(default_factory=lambda: slice(None))
     vocabulary: bytes | None = field(default=None)
     encoder: TunedEncoder | None = field(default=None)
 
     def logits(self, lesson: Lesson) -> Numbers:
         """Score each row's states."""
-        scores: Numbers = lesson.states @ self.weights.T + self.bias
+        scores: Numbers = lesson.states[:, self.columns] @ self.weights.T + self.bias
         return scores
 
     @property
@@ -176,23 +179,29 @@ class HeadsRung:
 
     name: str = "heads"
     needs_states: bool = True
+    states: tuple[int, ...] = ()
+    """Which of the states that are offered it looks at, by their place; none named: all."""
+    size: int = 0
+    """Numbers to a state, where states are named."""
+    strength: float = STRENGTH
 
     def learn(self, lesson: Lesson, gold: NDArray[np.intp], labels: int, seed: int) -> HeadsLearnt:
         """Fit, and fold the scaling of the inputs into the weights."""
-        scaler = StandardScaler().fit(lesson.states)
+        columns: slice | list[int] = slice(None)
+        if self.states:
+            parts = (range(one * self.size, (one + 1) * self.size) for one in self.states)
+            columns = [place for part in parts for place in part]
+        states = lesson.states[:, columns]
+        scaler = StandardScaler().fit(states)
         # An encoder may have numbers that never move: scaled up, their rounding would be a feature.
         alive = scaler.scale_ > DEAD * np.median(scaler.scale_)
         model = LogisticRegression(
-            C=STRENGTH, max_iter=200, class_weight="balanced", random_state=seed
-        ).fit(scaler.transform(lesson.states) * alive, gold)
+            C=self.strength, max_iter=200, class_weight="balanced", random_state=seed
+        ).fit(scaler.transform(states) * alive, gold)
         scaled = model.coef_ * alive / scaler.scale_
         bias = model.intercept_ - scaled @ scaler.mean_
         weights, bias = _spread(scaled, bias, model.classes_, labels)
-        return HeadsLearnt(weights=weights, bias=bias)
-
-
-RUNGS: tuple[Rung, ...] = (LinearRung(), HeadsRung())
-"""In the order of simplicity: the first within one standard error of the best is taken."""
+        return HeadsLearnt(weights=weights, bias=bias, columns=columns)
 
 
 def _spread(weights: Any, bias: Any, seen: Any, labels: int) -> tuple[Numbers, Numbers]:

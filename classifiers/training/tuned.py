@@ -13,7 +13,7 @@ from classifiers.build.export import Head, export
 from classifiers.build.splice import splice
 from classifiers.commands import cache_folder, fetch_weights
 from classifiers.encoder import Encoder, Tokens, Window
-from classifiers.training.choose import Question, Tried, challenge, simplest_paired
+from classifiers.training.choose import Question, Tried, challenge, simplest
 from classifiers.training.kept import Kept, Numbers
 from classifiers.training.rungs import Learnt, Lesson, Rung, TunedEncoder
 from classifiers.training.tune import Recipe, Rows, Watch, fit
@@ -214,7 +214,7 @@ def try_tuned(
     told = kept.get(f"{question.name} {rung.base.name} {rung.recipe} fold 0", work)
     final = replace(rung, epochs=int(told[-1, 0]), late=lambda _seconds, _done: False)
     asked, candidates = challenge(question, tried, final, told[:-1])
-    return asked, candidates, simplest_paired(candidates), final
+    return asked, candidates, simplest(candidates), final
 
 
 def learn_again(rung: TunedRung, question: Question, kept: Kept) -> Learnt:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ from classifiers.build.write import packed, write_bundle
 from classifiers.bundle import Bundle, open_bundle
 from classifiers.dial import promises
 from classifiers.engine import BundleEngine
-from classifiers.manifest import LinearMember
+from classifiers.manifest import EncoderPart, LinearMember
 from classifiers.training.calibrate import calibrated, least_energy
 from classifiers.training.choose import Question, Tried
 from classifiers.training.kept import Numbers
-from classifiers.training.rungs import Learnt, Rung, TunedEncoder
+from classifiers.training.rungs import LOOSER, HeadsRung, Learnt, Rung, TunedEncoder
 from connector.model import Aspect
 
 CARD = "README.md"
@@ -39,10 +39,23 @@ class Draft:
     found: dict[Aspect, dict[str, Any]] = field(default_factory=dict)
     data: dict[str, Any] | None = None
 
+    @property
+    def encoder(self) -> EncoderPart:
+        """Give the shipped encoder's description."""
+        return self.base.manifest.encoders[self.base.manifest.main]
+
     def states(self, aspect: Aspect) -> tuple[int, ...]:
-        """Tell which pooled states a head looks at: mood is told by all layers, topic by one."""
-        part = self.base.manifest.encoders[self.base.manifest.main]
-        return (part.vector,) if aspect is Aspect.CATEGORY else tuple(range(part.states))
+        """Tell which pooled states heads may look at: mood is in all of them, topic in the upper."""
+        whole = range(self.encoder.states)
+        return tuple(whole[len(whole) // 2 :] if aspect is Aspect.CATEGORY else whole)
+
+    def heads(self, aspect: Aspect) -> Sequence[HeadsRung]:
+        """Give the kinds of head that are tried."""
+        if aspect is not Aspect.CATEGORY:
+            return [HeadsRung()]
+        topic = (self.states(aspect).index(self.encoder.vector),)
+        one = HeadsRung(states=topic, size=self.encoder.size)
+        return [one, replace(one, strength=LOOSER), HeadsRung()]
 
     def add(
         self,
@@ -68,7 +81,7 @@ class Draft:
         self.aspects[aspect] = {
             "labels": question.labels,
             "members": members,
-            "shares": [1 / len(members)] * len(members),
+            "shares": choice.shares,
             "calibration": told,
             "abstain_below": LEAST,
             "scope": {
@@ -89,6 +102,8 @@ class Draft:
         if not rung.needs_states:
             return {"kind": rung.name}
         states = self.states(aspect)
+        if isinstance(rung, HeadsRung) and rung.states:
+            states = tuple(states[place] for place in rung.states)
         return {"kind": rung.name, "encoder": self.base.manifest.main, "states": states}
 
     def _tuned(self, aspect: str, own: TunedEncoder, labels: int) -> dict[str, Any]:
@@ -97,7 +112,7 @@ class Draft:
             return self._spliced(own, labels)
         name = f"{aspect}-tuned"
         # A tokenizer that is the shipped one's is not stored twice.
-        tokenizer = self.base.manifest.encoders[self.base.manifest.main].tokenizer
+        tokenizer = self.encoder.tokenizer
         if own.tokenizer != self.base.files[tokenizer]:
             tokenizer = f"{name}-tokenizer.json"
             self.files[tokenizer] = own.tokenizer

@@ -13,12 +13,12 @@ from classifiers.bundle import SHIPPED, open_bundle
 from classifiers.engine import load
 from classifiers.training.budget import Budget
 from classifiers.training.calibrate import calibrated, error_interval
-from classifiers.training.choose import Tried, simplest
+from classifiers.training.choose import Question, portions, scored
 from classifiers.training.dedupe import clusters, last_of_each
 from classifiers.training.history import Row
 from classifiers.training.kept import Kept
 from classifiers.training.recipe import train, work_folder
-from classifiers.training.rungs import HeadsRung, LinearRung
+from classifiers.training.rungs import HeadsRung, Lesson, LinearRung
 from classifiers.training.split import dropped, folds, split
 from connector.errors import BadHistory
 from connector.model import Aspect
@@ -108,7 +108,8 @@ def test_a_killed_training_goes_on_with_what_was_finished(order, tmp_path) -> No
         train(again, plain, kill)
     assert not again.output.exists()
     told = train(again, plain, lambda _: None)
-    assert told["found_finished"] == 7  # one piece of states, five folds of linear, one of heads
+    # One piece of states, three kinds of heads, five folds of linear, and the first one of heads.
+    assert told["found_finished"] == 10
 
 
 def test_the_same_history_and_seed_give_the_same_bundle(order, tmp_path) -> None:
@@ -166,15 +167,28 @@ def test_small_classes_are_named_with_their_counts() -> None:
     assert dropped(rows, Aspect.CATEGORY, 5) == {"small": 1}
 
 
-def test_the_simplest_within_one_standard_error_is_taken() -> None:
-    def tried(rung: LinearRung | HeadsRung, mean: float) -> Tried:
-        step = 0.02 * 3**0.5  # so that the standard error is .02
-        scores = (mean - step, mean, mean + step)
-        return Tried(rungs=(rung,), temperatures=(1.0,), logits=(), scores=scores)
+def test_the_member_that_is_right_more_often_gets_the_larger_share() -> None:
+    assert portions(1) == [(1.0,)]
+    assert portions(2)[0] == (0.5, 0.5)
+    assert all(sum(one) == pytest.approx(1) and min(one) >= 0.2 for one in portions(3))
+    draw = np.random.default_rng(3)
+    gold = draw.integers(0, 3, 600)
+    question = Question(
+        name="q",
+        labels=("a", "b", "c"),
+        lesson=Lesson(texts=[""] * 600, states=np.zeros((0, 0), np.float32)),
+        gold=gold,
+        folds=np.arange(600) % 5,
+        seed=1,
+    )
 
-    close = [tried(LinearRung(), 0.89), tried(HeadsRung(), 0.90)]
-    assert simplest(close).name == "linear"
-    assert simplest([tried(LinearRung(), 0.87), close[1]]).name == "heads"
+    def answers(noise: float) -> np.ndarray:
+        return (np.eye(3)[gold] + draw.normal(0, noise, (600, 3))).astype(np.float32)
+
+    both = scored(question, (LinearRung(), HeadsRung()), (answers(0.9), answers(0.5)))
+    assert both.shares[1] > both.shares[0]
+    worse = scored(question, (LinearRung(),), (answers(0.9),))
+    assert both.mean > worse.mean
 
 
 def test_calibration_makes_boastful_answers_honest() -> None:

@@ -28,7 +28,7 @@ from classifiers.encoder import Tokens, Window  # noqa: E402
 from classifiers.engine import load  # noqa: E402
 from classifiers.manifest import DistilbertMember  # noqa: E402
 from classifiers.training import tune, tuned  # noqa: E402
-from classifiers.training.choose import Tried, simplest_paired  # noqa: E402
+from classifiers.training.choose import Tried, simplest  # noqa: E402
 from classifiers.training.kept import Kept  # noqa: E402
 from classifiers.training.recipe import train  # noqa: E402
 from classifiers.training.rungs import HeadsRung, Lesson, LinearRung  # noqa: E402
@@ -265,7 +265,7 @@ def plain(subject: str, body: str) -> str:
 
 
 def test_a_bundle_holds_the_fine_tuned_encoder_and_serves_it(order, monkeypatch) -> None:
-    monkeypatch.setattr(tuned, "simplest_paired", lambda tried: tried[-2])  # the rung alone
+    monkeypatch.setattr(tuned, "simplest", lambda tried: tried[-2])  # the rung alone
     monkeypatch.setattr(tuned, "RECIPE", QUICK)
     said: list[str] = []
     told = train(order, plain, said.append)
@@ -351,8 +351,8 @@ def test_the_simplest_that_is_not_surely_worse_is_taken() -> None:
     simple = tried(LinearRung(), 0.60, 0.90, 0.70)
     better = tried(HeadsRung(), 0.64, 0.93, 0.75)  # on every fold, though folds differ by more
     chance = tried(HeadsRung(), 0.70, 0.80, 0.76)
-    assert simplest_paired([simple, better]) is better
-    assert simplest_paired([simple, chance]) is simple
+    assert simplest([simple, better]) is better
+    assert simplest([simple, chance]) is simple
 
 
 def test_a_number_of_the_encoder_that_never_moves_is_no_feature() -> None:
