@@ -33,11 +33,11 @@ KEPT = 1_500_000_000
 class Recipe:
     """How it is learnt; rates are per step, of the head and of the topmost layer."""
 
-    epochs: int = 8
+    epochs: int = 6
     layers: int = 2
     """How many layers are fitted, from the top; as many as there are: the embeddings too."""
     batch: int = 32
-    head_rate: float = 1e-3
+    head_rate: float = 3e-4
     top_rate: float = 3e-4
     layer_decay: float = 0.85
     """How much a layer moves, as a share of the one above it (Howard and Ruder, 2018)."""

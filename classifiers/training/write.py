@@ -45,7 +45,7 @@ class Draft:
         return self.base.manifest.encoders[self.base.manifest.main]
 
     def states(self, aspect: Aspect) -> tuple[int, ...]:
-        """Tell which pooled states heads may look at: mood is in all of them, topic in the upper."""
+        """Tell which pooled states heads may look at: mood is in all, topic in the upper ones."""
         whole = range(self.encoder.states)
         return tuple(whole[len(whole) // 2 :] if aspect is Aspect.CATEGORY else whole)
 
