@@ -11,7 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from connector.clean import clean
-from connector.model import Aspect, Status, Ticket, TicketId
+from connector.model import Aspect, Reading, Status, Ticket, TicketId
 from connector.ports import Classifier
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "probes"
@@ -78,9 +78,11 @@ def raw(probe: Probe) -> str:
 def asking(classifier: Classifier) -> Ask:
     """Ask a bundle, each text once."""
 
+    known: dict[str, Reading] = {}
+
     def ask(texts: Sequence[str]) -> Answers:
-        different = list(dict.fromkeys(texts))
-        known = dict(zip(different, classifier.predict(different), strict=True))
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        known.update(zip(new, classifier.predict(new), strict=True))
         return [
             {
                 one.aspect: Told(one.ranking[0][0] if one.ranking else "", one.label)

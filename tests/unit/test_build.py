@@ -20,13 +20,13 @@ pytest.importorskip("sklearn")
 import numpy as np  # noqa: E402
 
 from classifiers.build import default as recipe  # noqa: E402
-from classifiers.build import tickets, train  # noqa: E402
+from classifiers.build import tickets, train, words  # noqa: E402
 from classifiers.build.likeness import fit_calibration, transfer  # noqa: E402
 from classifiers.build.scores import macro_f1, report  # noqa: E402
 from classifiers.build.train import temperature_for  # noqa: E402
 from classifiers.build.words import names  # noqa: E402
 
-TICKETS = 90
+TICKETS = 60
 CREATED = date(2026, 1, 2)
 
 
@@ -48,6 +48,8 @@ def few_tickets(monkeypatch: pytest.MonkeyPatch) -> None:
     few = every[:: max(1, len(every) // TICKETS)]
     monkeypatch.setattr(recipe, "own_tickets", lambda: few)
     monkeypatch.setattr(train, "STRENGTHS", (0.01,))
+    monkeypatch.setattr(words, "MOST_WORDS", 200)
+    monkeypatch.setattr(words, "MOST_PIECES", 300)
 
 
 @pytest.fixture
