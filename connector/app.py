@@ -29,10 +29,11 @@ from connector.metrics import Metrics
 from connector.model import Aspect, TenantId
 from connector.pipeline import learn
 from connector.poll import Poller
-from connector.ports import Adapter, Engine, Surroundings
+from connector.ports import Adapter, Engine, ModelKind, Surroundings
 from connector.roster import Doing, Roster
 from connector.settings import Configuration, DaemonSettings, Models, TenantSettings
 from connector.shelf import Shelf
+from connector.signature import trusting
 from connector.store import Balance, Store, TenantOverview, place_of
 from connector.web import api
 from connector.web.server import WebServer
@@ -69,12 +70,17 @@ _log = structlog.get_logger()
 def load_engine(models: Models) -> Engine:
     """Load the configured bundle; raises `BadBundle`."""
     folder = str(models.bundle) if models.bundle else None
-    return registry.model_kind().load(folder, thread_count(models))
+    return kind_of(models).load(folder, thread_count(models))
+
+
+def kind_of(models: Models) -> ModelKind:
+    """Give the installed kind of model, taking only what the administrator trusts."""
+    return trusting(registry.model_kind(), models.trusted_keys)
 
 
 def bundles_of(daemon: DaemonSettings) -> Bundles:
     """Give the bundles that tenants can name; none is loaded yet."""
-    kind = registry.model_kind()
+    kind = kind_of(daemon.models)
     shelf = Shelf(daemon.shelf, kind.describe)
     threads = thread_count(daemon.models)
     return Bundles(kind, shelf, default=daemon.models.bundle, threads=threads)

@@ -105,6 +105,12 @@ class BadBundle(TriagedError):
     """
 
 
+class Unsigned(BadBundle):
+    """A bundle carries no signature of a key under `models.trusted_keys`, and is not taken. Sign it
+    with `triaged models sign`, or take one that is signed.
+    """
+
+
 class Diverging(BadBundle):
     """A bundle does not answer its own golden tickets here as it did when it was made, so nothing
     that was measured holds, and it does not serve. Train or build it on this kind of machine with

@@ -49,6 +49,8 @@ SecretName = Annotated[str, AfterValidator(_secret_name)]
 """An option that holds `secret:NAME` in a file and NAME afterwards; never the secret itself."""
 
 
+SIGNATURE = "signature"
+"""The file in a bundle's folder with its signature, where it has one."""
 BUNDLE_NAME = r"^[a-z0-9][a-z0-9-]{0,63}$"
 BUNDLE_VERSION = r"^[0-9A-Za-z][0-9A-Za-z.+-]{0,31}$"
 BundleName = Annotated[str, Field(pattern=BUNDLE_NAME)]

@@ -142,6 +142,9 @@ class Models(Section):
     one that comes with triaged."""
     directory: Path | None = None
     """Where promoted bundles are kept, `models` in the state directory unless given."""
+    trusted_keys: tuple[Path, ...] = ()
+    """Files with Ed25519 public keys (PEM). When there are any, only bundles that one of them
+    signed are taken, and the one that comes with triaged."""
     threads: Threads = "auto"
     """Texts that are read at the same time; `auto` leaves one core to the host."""
 

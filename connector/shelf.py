@@ -14,7 +14,14 @@ from pathlib import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from connector.errors import BadBundle, NoEarlierBundle, NoSuchBundle, ShelfUnusable, VersionTaken
-from connector.ports import BUNDLE_NAME, BUNDLE_VERSION, BundleFacts, BundleVersion, Describe
+from connector.ports import (
+    BUNDLE_NAME,
+    BUNDLE_VERSION,
+    SIGNATURE,
+    BundleFacts,
+    BundleVersion,
+    Describe,
+)
 
 PROMOTED = "promoted.json"
 LOCK = ".lock"
@@ -139,7 +146,8 @@ class Shelf:
         wanted = self._describe(str(source))
         self._has(wanted)
         copied = self._unfinished()
-        for name in wanted.files:
+        signed = [SIGNATURE] if (source / SIGNATURE).is_file() else []
+        for name in (*wanted.files, *signed):
             _copy_file(source / name, copied / name)
             _alike(copied / name, self.directory)
         _alike(copied, self.directory)

@@ -11,7 +11,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from connector import config, registry
+from connector import config, registry, signature
+from connector.app import kind_of
 from connector.cli import options
 from connector.errors import AnswersMoved, BadBundle
 from connector.golden import Move
@@ -96,8 +97,9 @@ def promote(bundle: str, path: Path, *, accept_changes: bool, as_json: bool) -> 
     replaces it has to answer as that one did, unless --accept-changes. A running daemon takes it up
     by itself within seconds.
     """
-    kind = registry.model_kind()
-    shelf = Shelf(config.load_daemon(path).shelf, kind.describe)
+    daemon = config.load_daemon(path)
+    kind = kind_of(daemon.models)
+    shelf = Shelf(daemon.shelf, kind.describe)
     outcome = make_serve(shelf, kind, bundle, accept=accept_changes)
     if as_json:
         click.echo(json.dumps(asdict(outcome), indent=2, ensure_ascii=False))
@@ -116,7 +118,8 @@ def rollback(name: str, path: Path, *, as_json: bool) -> None:
 
     A running daemon takes it up by itself within seconds.
     """
-    shelf = Shelf(config.load_daemon(path).shelf, registry.model_kind().describe)
+    daemon = config.load_daemon(path)
+    shelf = Shelf(daemon.shelf, kind_of(daemon.models).describe)
     with shelf.changing():
         before, now = shelf.roll_back(name)
     told = {"bundle": f"{name}@{now.version}", "before": f"{name}@{before.version}"}
@@ -143,6 +146,26 @@ def verify(bundle: str | None, path: Path) -> None:
     click.echo(f"{facts.title}: {len(facts.files)} files are as they were sealed")
 
 
+@command.command()
+@click.argument("bundle", metavar="FOLDER|NAME@VERSION|NAME")
+@click.option(
+    "--key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="The Ed25519 private key (PEM, without a password) to sign with.",
+)
+@options.configuration
+def sign(bundle: str, key: Path, path: Path) -> None:
+    """Sign a bundle, for daemons that trust the key's other half (`models.trusted_keys`)."""
+    describe = registry.model_kind().describe
+    folder = Path(bundle)
+    if not folder.is_dir():
+        shelf = Shelf(config.load_daemon(path).shelf, describe)
+        folder = shelf.folder(*shelf.find(bundle))
+    facts = describe(str(folder))
+    click.echo(f"{facts.title} is signed: {signature.sign(folder, facts, key)}")
+
+
 def _described(bundle: str | None, path: Path) -> BundleFacts:
     """Verify a folder, or what is on the shelf; only for the latter the configuration is read."""
     describe = registry.model_kind().describe
@@ -157,7 +180,7 @@ def _default_line(settings: Configuration) -> Line:
     folder = settings.daemon.models.bundle
     tenants = [tenant.tenant for tenant in settings.tenants if tenant.bundle is None]
     try:
-        facts = registry.model_kind().describe(str(folder) if folder else None)
+        facts = kind_of(settings.daemon.models).describe(str(folder) if folder else None)
     except BadBundle as error:
         name = str(folder or "default")
         return Line(name=name, version="", macro_f1={}, tenants=tenants, problem=error.detail)
@@ -172,7 +195,7 @@ def _default_line(settings: Configuration) -> Line:
 
 
 def _lines(settings: Configuration) -> Iterator[Line]:
-    shelf = Shelf(settings.daemon.shelf, registry.model_kind().describe)
+    shelf = Shelf(settings.daemon.shelf, kind_of(settings.daemon.models).describe)
     for name, version in shelf.versions():
         promotions = shelf.promotions(name)
         times = [one.at for one in promotions if one.version == version]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from connector import config, registry, secrets
+from connector.app import kind_of
 from connector.shelf import Shelf
 from connector.store import Place, place_of
 
@@ -19,5 +20,6 @@ def bundle_folder(bundle: str | None, path: Path) -> Path | None:
     """
     if bundle is None or Path(bundle).is_dir():
         return Path(bundle) if bundle else None
-    shelf = Shelf(config.load_daemon(path).shelf, registry.model_kind().describe)
+    daemon = config.load_daemon(path)
+    shelf = Shelf(daemon.shelf, kind_of(daemon.models).describe)
     return shelf.folder(*shelf.find(bundle))
