@@ -5,13 +5,22 @@ from contextlib import closing
 
 import pytest
 
+from adapters.servicenow.sandbox import ServiceNowSandbox
 from adapters.zendesk.sandbox import ZendeskSandbox
 
-for name in ("people", "sandbox_person", "suite", "zendesk_people"):
+for name in (
+    "people",
+    "sandbox_person",
+    "servicenow_people",
+    "suite",
+    "tags_suite",
+    "zendesk_people",
+):
     pytest.register_assert_rewrite(name)
 
 from people import HandClock  # noqa: E402 - registered first
 from sandbox_person import Person  # noqa: E402
+from servicenow_people import SandboxPeople as InstancePeople  # noqa: E402
 from zendesk_people import SandboxPeople  # noqa: E402
 
 
@@ -35,4 +44,22 @@ def person(sandbox: ZendeskSandbox) -> Iterator[Person]:
 @pytest.fixture
 def sandboxed(sandbox: ZendeskSandbox, clock: HandClock) -> Iterator[SandboxPeople]:
     with closing(SandboxPeople(sandbox, clock)) as people:
+        yield people
+
+
+@pytest.fixture
+def servicenow(clock: HandClock) -> Iterator[ServiceNowSandbox]:
+    with ServiceNowSandbox(now=clock.now) as desk:
+        yield desk
+
+
+@pytest.fixture
+def instance(servicenow: ServiceNowSandbox, clock: HandClock) -> Iterator[InstancePeople]:
+    with closing(InstancePeople(servicenow, clock)) as people:
+        yield people
+
+
+@pytest.fixture
+def tagless_instance(servicenow: ServiceNowSandbox, clock: HandClock) -> Iterator[InstancePeople]:
+    with closing(InstancePeople(servicenow, clock, tags_field=None)) as people:
         yield people
