@@ -72,7 +72,7 @@ class ServiceNowAdapter:
         me = self._me()
         self._require_utc(me)
         self._client.page("sys_journal_field", self._journal(()), mapping.COMMENT, limit=1)
-        rows, more = self._client.page(self._table, (), mapping.NEEDED, limit=1)
+        rows, more, _ = self._client.page(self._table, (), mapping.NEEDED, limit=1)
         return Identity(
             account=text_of(me.get(SYS_ID)),
             name=text_of(me.get("name")) or self._options.account,
@@ -81,7 +81,7 @@ class ServiceNowAdapter:
 
     def _me(self) -> Json:
         named = [Condition("user_name", "=", self._options.account)]
-        rows, _ = self._client.page("sys_user", named, (SYS_ID, "name", STAMP))
+        rows = self._client.page("sys_user", named, (SYS_ID, "name", STAMP)).rows
         if not rows:
             raise Rejected(
                 f"sys_user shows no user {self._options.account!r}: correct desk.account, or let "
@@ -134,7 +134,7 @@ class ServiceNowAdapter:
         family = [self._table]
         while len(family) < OLDEST_ANCESTOR:
             named = [Condition("name", "=", family[-1])]
-            rows, _ = self._client.page("sys_db_object", named, ("super_class.name",))
+            rows = self._client.page("sys_db_object", named, ("super_class.name",)).rows
             parent = text_of(rows[0].get("super_class.name")) if rows else ""
             if not rows and len(family) == 1:
                 raise ConfigError(

@@ -62,6 +62,7 @@ class OAuthClient(AuthBase):
         self._lock = threading.Lock()
         self._token = ""
         self._until = 0.0
+        self._barred = False
         self._now = clock.monotonic
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -70,10 +71,10 @@ class OAuthClient(AuthBase):
         return request
 
     def renew(self) -> bool:
-        """Forget the token: it was refused before its end, as after a change of its secret."""
+        """Forget the token, refused before its end; tell whether the client itself is good."""
         with self._lock:
             self._token = ""
-        return True
+            return not self._barred
 
     def _valid(self) -> str:
         with self._lock:
@@ -87,7 +88,9 @@ class OAuthClient(AuthBase):
             "client_id": self._client_id,
             "client_secret": self._secret.reveal(),
         }
+        self._barred = True  # until the instance has taken the client's credentials
         answer = json_object(self._session.post(self._url, data=form, auth=_Nothing()))
+        self._barred = False
         token, life = answer.get("access_token"), answer.get("expires_in")
         if not isinstance(token, str) or not token:
             raise Retry(f"POST {TOKEN_PATH}: the answer holds no access_token")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from adapters.servicenow.client import ServiceNowClient, hidden_step
+from adapters.servicenow.client import ServiceNowClient
 from adapters.servicenow.config import Habits
 from adapters.servicenow.mapping import COUNT, ref_of, stamp_of, time_of
 from adapters.servicenow.query import STAMP, SYS_ID, Condition, Json, Where, text_of
@@ -89,7 +89,7 @@ def walk(
     key: Where = [Condition(STAMP, ">=", since)]
     within, offset = False, 0
     while True:
-        rows, more = client.page(
+        rows, more, step = client.page(
             table, [*where, *key], fields, order=(STAMP, SYS_ID), offset=offset
         )
         yield rows, not more and not within
@@ -98,7 +98,7 @@ def walk(
             key, within = [Condition(STAMP, "=", stamp), Condition(SYS_ID, ">", sys_id)], True
             offset = 0
         elif more:
-            offset += hidden_step()
+            offset += step
         elif within:
             second = next(each.value for each in key if each.field == STAMP)
             key, within, offset = [Condition(STAMP, ">", second)], False, 0
@@ -108,7 +108,7 @@ def walk(
 
 def newest(client: ServiceNowClient, table: str) -> str:
     """Give the time of a table's newest change that the account may see; `""` when it sees none."""
-    rows, _ = client.page(table, (), (STAMP,), order=(f"-{STAMP}",), limit=1)
+    rows = client.page(table, (), (STAMP,), order=(f"-{STAMP}",), limit=1).rows
     return text_of(rows[0].get(STAMP)) if rows else ""
 
 

@@ -4,6 +4,7 @@ No client library: pysnow writes with PUT after a GET, lets the parameters of on
 next, and pins libraries of 2019. What is left of it after that is an address joined to a query.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -39,16 +40,19 @@ _VALUES = {
 """Stored values: display values follow the account's language and time zone."""
 
 _REFUSAL_LENGTH = 64
+_OFFSET = re.compile(r"sysparm_offset=(\d{1,9})(?!\d)")
 
 
 class Answer(NamedTuple):
     """Rows, and whether the query has more: a short page alone tells nothing.
 
-    The limit counts rows that the account may not see, and these are left out afterwards.
+    The limit counts rows that the account may not see, and these are left out afterwards. `step` is
+    how far to go on over a page that shows nothing: half of it, since rows may move meanwhile.
     """
 
     rows: Sequence[Json]
     more: bool
+    step: int
 
 
 def error_code(body: object) -> str:
@@ -56,7 +60,7 @@ def error_code(body: object) -> str:
     error = body.get("error") if isinstance(body, Mapping) else None
     message = error.get("message") if isinstance(error, Mapping) else error
     told = message if isinstance(message, str) and len(message) <= _REFUSAL_LENGTH else ""
-    return told if all(each.isalnum() or each in " .'-" for each in told) else ""
+    return told if all(each.isalnum() or each in " .'_-" for each in told) else ""
 
 
 class ServiceNowClient:
@@ -100,19 +104,19 @@ class ServiceNowClient:
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise Retry(f"GET {_API}/{table}: the answer holds no list of rows")
         require_applied(table, where, rows)
-        return Answer(rows, _has_more(response, len(rows), offset, limit))
+        return _answer(response, rows, offset, limit)
 
     def rows(self, table: str, where: Where, fields: Sequence[str]) -> Iterator[Json]:
         """Walk all rows that meet the conditions, in the order of their ids."""
         after: Where = ()
         offset, more = 0, True
         while more:
-            found, more = self.page(table, [*where, *after], [*fields, SYS_ID], offset=offset)
+            found, more, step = self.page(table, [*where, *after], [*fields, SYS_ID], offset=offset)
             yield from found
             if found:
                 after, offset = [Condition(SYS_ID, ">", text_of(found[-1].get(SYS_ID)))], 0
             else:
-                offset += hidden_step()
+                offset += step
 
     def row(self, table: str, sys_id: str, fields: Sequence[str]) -> Json:
         """Read one row; raises `Gone` when it is a ticket."""
@@ -141,11 +145,6 @@ class ServiceNowClient:
         return self._session.request(method, url, **content)
 
 
-def hidden_step() -> int:
-    """Give how far to go on over a page that shows nothing: half of one, since rows may move."""
-    return PAGE // 2
-
-
 def _row(response: requests.Response) -> Json:
     row = json_object(response).get("result")
     if not isinstance(row, dict):
@@ -157,11 +156,13 @@ def _listed(fields: Sequence[str]) -> str:
     return ",".join(dict.fromkeys(fields))
 
 
-def _has_more(response: requests.Response, rows: int, offset: int, limit: int) -> bool:
+def _answer(response: requests.Response, rows: Sequence[Json], offset: int, limit: int) -> Answer:
+    """Read from the headers whether there is more; of the next page's address only its number."""
     links = parse_header_links(response.headers.get("Link", "").strip())
+    following = [link.get("url", "") for link in links if link.get("rel") == "next"]
     total = response.headers.get("X-Total-Count", "")
-    return (
-        any(link.get("rel") == "next" for link in links)
-        or (total.isdecimal() and offset + limit < int(total))
-        or rows >= limit
-    )
+    counted = total.isdecimal() and offset + limit < int(total)
+    more = bool(following) or counted or len(rows) >= limit
+    told = _OFFSET.search(following[0]) if following else None
+    page = int(told[1]) - offset if told else limit
+    return Answer(rows, more, max(page // 2, 1))
