@@ -3,7 +3,6 @@
 import shutil
 import ssl
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from adapters import servicenow
 from adapters.servicenow.sandbox import ServiceNowSandbox
 from connector.errors import Retry
 from connector.model import Secret
-from connector.ports import Surroundings
+from connector.ports import Adapter, Surroundings
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl to make keys")
 
@@ -37,7 +36,7 @@ def client(tmp_path: Path) -> Path:
 @pytest.fixture
 def guarded(
     tmp_path: Path, client: Path, servicenow: ServiceNowSandbox, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
+) -> str:
     """Put the sandbox behind TLS; who shows the certificate is taken for the triage account."""
     server = made(tmp_path, "server")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -49,10 +48,10 @@ def guarded(
     listening.handle_error = lambda *_: None
     servicenow.door.user = lambda _request: "triage"
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(server.with_suffix(".crt")))
-    yield servicenow.url.replace("http://", "https://")
+    return servicenow.url.replace("http://", "https://")
 
 
-def connected(url: str, certificate: Path, clock: HandClock) -> servicenow.ServiceNowDesk:
+def connected(url: str, certificate: Path, clock: HandClock) -> Adapter:
     options = servicenow.ServiceNowDesk(
         platform="servicenow", url=url, account="triage", certificate=certificate
     )
