@@ -112,7 +112,7 @@ class RequestTrackerAdapter:
     def changed_since(self, cursor: Cursor | None) -> Iterator[Page[TicketRef]]:
         """Yield the transactions of tickets after `cursor`, by their numbers."""
         place = self._present() if cursor is None else Place.read(cursor)
-        late = self._late(place)
+        late = self._late(place) if cursor is not None else ()
         if late:
             place = place.after(int(id_of(row)) for row in late)
             yield Page(items=mapping.refs_of(late), cursor=place.cursor, last=False)

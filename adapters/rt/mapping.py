@@ -266,8 +266,8 @@ def _tag_changes(
     row = _tag_row(raw, catalog)
     if updates and row is None:
         raise Rejected(
-            "field 'tags': the ticket's queue has no custom field for tags; name one that takes "
-            "multiple values under desk.tags_field and apply it to the queue"
+            "field 'tags': the ticket's queue keeps no tags; name a custom field that takes "
+            "multiple values under desk.tags_field, and apply it to the queue"
         )
     if updates and row is not None:
         present = set(tags_of(raw, catalog))

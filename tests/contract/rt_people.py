@@ -39,14 +39,6 @@ class RealClock:
 class RtPeople(Desk):
     """People who work through REST2, each with a token of their own."""
 
-    mapped = Mapped(
-        category="Category",
-        categories=("network", "hardware"),
-        choices="Products",
-        products=("laptop", "printer"),
-        text="Suggested assignee",
-    )
-
     def __init__(
         self,
         url: str,
@@ -55,7 +47,17 @@ class RtPeople(Desk):
         *,
         account: str = "triage",
         queue: str = "Support",
+        tags_field: str | None = TAGS_FIELD,
     ) -> None:
+        self.mapped = Mapped(
+            category="Category",
+            categories=("network", "hardware"),
+            choices="Products",
+            products=("laptop", "printer"),
+            text="Suggested assignee",
+            tags=tags_field is not None,
+        )
+        self.tags_field = tags_field
         self.url, self.account, self.queue = url, account, queue
         self.tokens, self.clock, self.secret = tokens, clock, HOOK_KEY
         self._http = requests.Session()
@@ -71,7 +73,7 @@ class RtPeople(Desk):
                 "account": self.account,
                 "token": "secret:token",
                 "webhook_secret": "secret:hook",
-                "tags_field": TAGS_FIELD,
+                "tags_field": self.tags_field,
                 **options,
             }
         )
@@ -167,10 +169,12 @@ class RtPeople(Desk):
 class RtSandboxPeople(RtPeople):
     """The same people before a sandbox."""
 
-    def __init__(self, sandbox: RtSandbox, clock: HandClock) -> None:
+    def __init__(
+        self, sandbox: RtSandbox, clock: RealClock | HandClock, tags_field: str | None = TAGS_FIELD
+    ) -> None:
         self.sandbox = sandbox
         tokens = {name: user.token for name, user in sandbox.state.users.items()}
-        super().__init__(sandbox.url, tokens, clock)
+        super().__init__(sandbox.url, tokens, clock, tags_field=tags_field)
 
     def break_next(self, match: str, **fault: Any) -> None:
         self.sandbox.break_next(Fault(match=match, **fault))
@@ -180,12 +184,20 @@ class RtSandboxPeople(RtPeople):
         return sum(number for call, number in counted.items() if call.startswith(start))
 
 
-def real_people() -> RtPeople:
-    told = {name.removeprefix(PREFIX): value for name, value in os.environ.items()}
+def real_people(
+    environment: Mapping[str, str] = os.environ, tags_field: str | None = TAGS_FIELD
+) -> RtPeople:
+    told = {name.removeprefix(PREFIX): value for name, value in environment.items()}
     roles = {"triage": "TOKEN", "root": "ADMIN_TOKEN", "rita": "REQUESTER_TOKEN"}
     tokens = {who: Secret(told[name]) for who, name in roles.items()}
-    clock = RealClock()
-    return RtPeople(told["URL"], tokens, clock, account=told["ACCOUNT"], queue=told["QUEUE"])
+    return RtPeople(
+        told["URL"],
+        tokens,
+        RealClock(),
+        account=told["ACCOUNT"],
+        queue=told["QUEUE"],
+        tags_field=tags_field,
+    )
 
 
 def signature(body: bytes, key: bytes) -> str:

@@ -7,21 +7,39 @@ tests: tickets are filed, changed and deleted there. Its queue needs the custom 
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 import pytest
-from rt_people import RtPeople
+from people import HandClock
+from rt_people import REAL, RtPeople, RtSandboxPeople, real_people
 from suite import AdapterContract
+from tags_suite import KeepsNoTags, KeepsTags
 
+from adapters.rt.sandbox import RtSandbox
 from connector.model import Secret
 
 
-@pytest.fixture
-def desk(rt_desk: RtPeople) -> RtPeople:
-    return rt_desk
+def credential(desk: RtPeople) -> Sequence[Secret]:
+    coded = base64.b64encode(desk.tokens["triage"].reveal().encode()).decode()
+    return [desk.secret, *desk.tokens.values(), Secret(coded)]
 
 
-class TestRt(AdapterContract):
+class TestRt(AdapterContract, KeepsTags):
+    @pytest.fixture
+    def desk(self, rt_desk: RtPeople) -> RtPeople:
+        return rt_desk
+
     def secrets(self, desk: RtPeople) -> Sequence[Secret]:
-        coded = base64.b64encode(desk.tokens["triage"].reveal().encode()).decode()
-        return [desk.secret, *desk.tokens.values(), Secret(coded)]
+        return credential(desk)
+
+
+class TestRtWithoutTags(AdapterContract, KeepsNoTags):
+    @pytest.fixture
+    def desk(self, rt_sandbox: RtSandbox, clock: HandClock) -> Iterator[RtPeople]:
+        sandboxed = RtSandboxPeople(rt_sandbox, clock, tags_field=None)
+        with closing(real_people(tags_field=None) if REAL else sandboxed) as people:
+            yield people
+
+    def secrets(self, desk: RtPeople) -> Sequence[Secret]:
+        return credential(desk)

@@ -7,6 +7,7 @@ rt5-standalone, and touches nothing outside the folder.
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ import requests
 PROGRAM = Path("/usr/share/request-tracker5/libexec/rt-server")
 SETUP = Path("/usr/sbin/rt-setup-database-5")
 SEED = Path(__file__).with_name("rt5_seed.pl")
+SCRIP = Path(__file__).with_name("rt5_scrip.pl")
 
 PATIENCE = 120.0
 """Seconds in which a busy machine sets up the database, or starts the server."""
@@ -44,6 +46,8 @@ Set($CorrespondAddress, 'rt@rt.test');
 Set($CommentAddress, 'rt-comment@rt.test');
 Set($MailCommand, 'testfile');  # no mail leaves
 Set($BcryptCost, 4);  # each call verifies a token: with the usual 12 that takes a second
+Set($TriagedURL, 'http://127.0.0.1:HOOK/hooks/acme');
+Set($TriagedSecret, 'SECRET');
 Set($LogToSyslog, undef);
 Set($LogToSTDERR, 'warning');
 Set($WebSessionClass, 'Apache::Session::File');
@@ -63,14 +67,22 @@ class Rt5:
     """A server on a port of 127.0.0.1 whose data lies in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
-        with closing(socket(AF_INET, SOCK_STREAM)) as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port, self.hook_port = _free_ports()
         self.url = f"http://127.0.0.1:{port}"
+        self.hook_secret = secrets.token_urlsafe(30)
         for name in ("mason", "session", "site.d"):
             (folder / name).mkdir()
         site = folder / "RT_SiteConfig.pm"
-        site.write_text(SETTINGS.replace("PORT", str(port)).replace("FOLDER", str(folder)))
+        given = {
+            "PORT": str(port),
+            "HOOK": str(self.hook_port),
+            "SECRET": self.hook_secret,
+            "FOLDER": str(folder),
+        }
+        settings = SETTINGS
+        for word, value in given.items():
+            settings = settings.replace(word, value)
+        site.write_text(settings)
         self._log = (folder / "server.log").open("w")
         self._environment = {
             **os.environ,
@@ -101,6 +113,10 @@ class Rt5:
             "TRIAGED_TEST_RT_REQUESTER_TOKEN": self.tokens["rita"],
             "TRIAGED_TEST_RT_QUEUE": self.queue,
         }
+
+    def add_scrip(self, condition: str, action: str) -> None:
+        """Have RT run code after what meets a condition, once it is committed."""
+        self._run("perl", str(SCRIP), condition, action)
 
     def close(self) -> None:
         """Stop the server and its workers."""
@@ -133,6 +149,13 @@ class Rt5:
                     assert self._process.poll() is None, f"it ended; see {self._log.name}"
                 pause.wait(0.2)
         raise AssertionError(f"no answer; see {self._log.name}")
+
+
+def _free_ports() -> tuple[int, int]:
+    with closing(socket(AF_INET, SOCK_STREAM)) as one, closing(socket(AF_INET, SOCK_STREAM)) as two:
+        for each in (one, two):
+            each.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], two.getsockname()[1]
 
 
 @contextmanager
