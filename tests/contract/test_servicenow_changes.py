@@ -43,6 +43,26 @@ class TestTrapsOfTheStream:
         assert told(pages, *hidden, *shown) == sorted(shown)
         assert pages[-1].last
 
+    def test_no_row_slips_past_while_hidden_ones_are_stepped_over(
+        self, instance: SandboxPeople
+    ) -> None:
+        """A hidden row that changes meanwhile leaves its place to the next, which we may see."""
+        instance.pages_of(2)
+        start = present(instance)
+        hidden = []
+        for n in range(2):
+            hidden.append(instance.arrive(f"hidden {n}", TEXT))
+            instance.later()
+        shown = instance.arrive(SUBJECT, TEXT)
+        instance.state.hidden.update(hidden)
+        instance.clock.sleep(300)
+        newest = instance.arrive(SUBJECT, TEXT)
+        instance.break_next(ROWS, before=lambda: None)
+        instance.meanwhile(ROWS, hidden[0], urgency="1")
+        pages = walk(instance.adapter.changed_since(start))
+        pages += walk(instance.adapter.changed_since(pages[-1].cursor))
+        assert told(pages, shown, newest) == [shown, newest]
+
     def test_an_empty_page_that_is_not_the_last_does_not_stop_the_stream(
         self, instance: SandboxPeople
     ) -> None:
@@ -66,6 +86,16 @@ class TestTrapsOfTheStream:
         second = walk(instance.adapter.changed_since(first[-1].cursor))
         assert told(second, early, late) == [late]
         assert told(walk(instance.adapter.changed_since(second[-1].cursor)), early, late) == []
+
+    def test_the_first_second_that_is_read_again_belongs_to_it(
+        self, instance: SandboxPeople
+    ) -> None:
+        start = present(instance)
+        instance.arrive(SUBJECT, TEXT)
+        first = walk(instance.adapter.changed_since(start))
+        late = instance.arrive(SUBJECT, TEXT)
+        backdated(instance, late, 120)
+        assert told(walk(instance.adapter.changed_since(first[-1].cursor)), late) == [late]
 
     def test_two_changes_within_one_second_are_both_told(self, instance: SandboxPeople) -> None:
         ticket_id = instance.arrive(SUBJECT, TEXT)
