@@ -17,6 +17,10 @@ LONGEST_WAIT = 1.0
 """Seconds that a call waits in its thread at most to keep pace: the thread is needed by other
 tenants. What that does not save, the empty bucket does: the tenant pauses until the reset."""
 
+SAME_WINDOW = 5.0
+"""Seconds by which the told end of one window may differ from call to call, by both clocks' grain:
+windows are a minute or an hour long."""
+
 
 class Allowance:
     """A bucket of calls that the desk's headers fill; without them, nothing is held back."""
@@ -33,9 +37,15 @@ class Allowance:
     def note(self, limit: Limit) -> None:
         """Take over what the desk told last."""
         with self._lock:
-            self._left = limit.remaining - math.floor(limit.limit * RESERVE)
+            reset_at = self._clock.monotonic() + limit.reset
+            remaining = limit.remaining
+            if remaining is None:
+                if abs(reset_at - self._reset_at) < SAME_WINDOW:
+                    return  # counted by `take` since the window began
+                remaining = limit.limit - 1
+            self._left = remaining - math.floor(limit.limit * RESERVE)
             self._spread_below = limit.limit * FREE
-            self._reset_at = self._clock.monotonic() + limit.reset
+            self._reset_at = reset_at
 
     def pause(self, seconds: float) -> None:
         """Let no call out for so many seconds; a pause that was told before is not shortened."""

@@ -3,7 +3,7 @@
 import math
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -35,7 +35,7 @@ _AWAY = frozenset(
     }
 )
 _OVERTAKEN = frozenset({HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED})
-_ABSENT = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+ABSENT = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 
 class Pacer:
@@ -85,7 +85,8 @@ class DeskSession(requests.Session):
     its query, the status and the platform's own error code, never a body. Threads may share it.
 
     `error_code` reads the platform's code from the JSON of a refusal; `tickets` matches the paths
-    on which 404 means that the ticket is gone rather than that the request was wrong.
+    on which a status in `absent` means that the ticket is gone rather than that the request was
+    wrong.
     """
 
     def __init__(
@@ -95,12 +96,14 @@ class DeskSession(requests.Session):
         *,
         error_code: Callable[[object], str] = _no_code,
         tickets: str = r"(?!)",
+        absent: Collection[int] = ABSENT,
     ) -> None:
         super().__init__()
         self.origin = Origin.of(url)
         self._clock = clock
         self._error_code = error_code
         self._tickets = re.compile(tickets)
+        self._absent = absent
         self._allowance = Allowance(clock)
         self.headers["User-Agent"] = "triaged"
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
@@ -158,7 +161,9 @@ class DeskSession(requests.Session):
             return Unauthorized(detail)
         if response.status_code in _OVERTAKEN:
             return Conflict(detail)
-        if response.status_code in _ABSENT and self._tickets.search(urlsplit(response.url).path):
+        if response.status_code in self._absent and self._tickets.search(
+            urlsplit(response.url).path
+        ):
             return Gone(detail)
         return Rejected(detail)
 

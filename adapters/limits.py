@@ -23,22 +23,25 @@ _MOMENT = 1e9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """Calls that a desk still grants, of how many (0: untold), until when, in seconds from now."""
+    """Calls that a desk still grants, of how many (0: untold), until when, in seconds from now.
 
-    remaining: float
+    `remaining` is `None` where the desk tells only how many it grants, and we count ourselves.
+    """
+
+    remaining: float | None
     limit: float
     reset: float
 
 
 def told_limit(headers: Mapping[str, str], now: datetime) -> Limit | None:
     """Read what is left of a desk's limit; `None` when it told nothing that can be read."""
-    remaining = _first(headers, _REMAINING)
-    if remaining is None:
-        return None
+    remaining, limit = _first(headers, _REMAINING), _first(headers, _LIMIT)
     reset = _reset(headers, now)
+    if remaining is None and (not limit or reset is None):
+        return None
     return Limit(
-        remaining=max(remaining, 0.0),
-        limit=max(_first(headers, _LIMIT) or 0.0, 0.0),
+        remaining=None if remaining is None else max(remaining, 0.0),
+        limit=max(limit or 0.0, 0.0),
         reset=UNTOLD_PAUSE if reset is None else reset,
     )
 
@@ -46,10 +49,10 @@ def told_limit(headers: Mapping[str, str], now: datetime) -> Limit | None:
 def told_pause(headers: Mapping[str, str], now: datetime) -> float | None:
     """Give the seconds that a refusal asks us to stay away; `None` when it told none.
 
-    `Retry-After` counts first, then the reset of a limit that is used up.
+    `Retry-After` counts first, then the reset of a limit that is used up or whose rest is untold.
     """
     told = retry_after(headers, now)
-    if told is None and _first(headers, _REMAINING) == 0:
+    if told is None and _first(headers, _REMAINING) in {None, 0}:
         return _reset(headers, now)
     return told
 

@@ -110,10 +110,20 @@ def _problems(
     for aspect, chosen in settings.aspects.active():
         place = f"{settings.tenant}: aspects.{aspect}"
         field = _field(chosen, fields)
-        if field is None and chosen.field != TAGS:
+        if _shows_tags(chosen) and not any(known.id == TAGS for known in fields):
+            yield (
+                f"{place}.{'field' if chosen.field == TAGS else 'mode'}: this desk keeps no tags, "
+                "in which `suggest` shows answers; give it a field for them where its platform "
+                "takes one, or write `shadow` or `auto`"
+            )
+        elif field is None and chosen.field != TAGS:
             yield f"{place}.field: {_no_such_field(chosen.field, fields)}"
         elif field is not None and chosen.mode is Mode.AUTO:
             yield from _unfit(place, aspect, chosen, field, labels[aspect])
+
+
+def _shows_tags(settings: AspectSettings) -> bool:
+    return settings.mode is Mode.SUGGEST or settings.field == TAGS
 
 
 def _no_such_field(name: str, fields: Sequence[FieldInfo]) -> str:

@@ -3,12 +3,11 @@
 import base64
 import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from adapters.origin import Origin
+from adapters.address import desk_url
 from connector.ports import SecretName
 
 PUBLIC_TEST_SECRET = base64.b64encode(b"this_secret_is_for_testing_only").decode()
@@ -17,31 +16,8 @@ PUBLIC_TEST_SECRET = base64.b64encode(b"this_secret_is_for_testing_only").decode
 SAFETY = 65.0
 """Seconds over which a minute's calls are spread: the desk's minute does not begin with ours."""
 
+_URL = desk_url("the account's address alone, such as https://acme.zendesk.com")
 _ACCOUNT = re.compile(r"[^@\s/:]+@[^@\s/:]+")
-
-
-def _desk_url(value: str) -> str:
-    """Give the address as `scheme://host[:port]`."""
-    try:
-        parts, origin = urlsplit(value), Origin.of(value)
-    except ValueError:
-        raise _bad_url() from None
-    more = parts.path.strip("/") or parts.query or parts.fragment
-    if not origin.host or more or "@" in parts.netloc:
-        raise _bad_url()
-    if origin.scheme == "http" and not (origin.is_loopback and "." in origin.host):
-        raise PydanticCustomError(
-            "url_in_clear", "write https; http is only for a sandbox on http://127.0.0.1:PORT"
-        )
-    if origin.scheme not in {"http", "https"} or "." not in origin.host:
-        raise _bad_url()
-    return f"{origin.scheme}://{parts.netloc.lower()}"
-
-
-def _bad_url() -> PydanticCustomError:
-    return PydanticCustomError(
-        "desk_url", "write the account's address alone, such as https://acme.zendesk.com"
-    )
 
 
 def _account(value: str) -> str:
@@ -58,7 +34,7 @@ class ZendeskDesk(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     platform: Literal["zendesk"]
-    url: Annotated[str, AfterValidator(_desk_url)] = Field(
+    url: Annotated[str, _URL] = Field(
         description="The account's address, such as https://acme.zendesk.com."
     )
     account: Annotated[str, AfterValidator(_account)] = Field(

@@ -20,14 +20,14 @@ from connector.errors import EXIT_FAILED
 
 
 @click.command("demo")
-@click.option("--keep", is_flag=True, help="Leave desk and daemon running until Ctrl-C.")
+@click.option("--keep", is_flag=True, help="Leave desks and daemon running until Ctrl-C.")
 @options.as_json
 def command(*, keep: bool, as_json: bool) -> None:
-    """Let some forty tickets arrive at a practice desk and be triaged before your eyes.
+    """Let some forty tickets arrive at practice desks and be triaged before your eyes.
 
-    Starts the practice desk and the daemon as real processes on loopback, half of the tickets
-    come by webhook and half by poll, and every field is read back from the desk at the end. Exit
-    code 1 when one is not as it should be.
+    Starts a practice desk of each platform and the daemon as real processes on loopback, half of
+    the tickets come by webhook and half by poll, and every field is read back from its desk at the
+    end. Exit code 1 when one is not as it should be.
     """
     console = Console(file=sys.stderr if as_json else None)
     known = registry.platforms()
@@ -39,7 +39,7 @@ def command(*, keep: bool, as_json: bool) -> None:
         else:
             temporary = tempfile.TemporaryDirectory(prefix="triaged-demo-")
             folder = Path(resources.enter_context(temporary))
-        console.print(f"Starting a practice desk ({', '.join(platforms)}) and the daemon …")
+        console.print(f"Starting practice desks ({', '.join(platforms)}) and the daemon …")
         stage = resources.enter_context(Stage(scenario, platforms, folder))
         summary = _play(console, stage, scenario)
         for part in summary.lines():
@@ -74,8 +74,8 @@ def _where_next(console: Console) -> None:
     console.print(
         "\nWhere to go next:\n"
         "  triaged classify 'VPN drops every ten minutes'   ask the model yourself\n"
-        "  triaged demo --keep                              look around in desk and daemon\n"
-        "  docs/how-to/connect-zendesk.md                   your own desk, in shadow mode first",
+        "  triaged demo --keep                              look around in desks and daemon\n"
+        "  docs/how-to/                                     your own desk, in shadow mode first",
         highlight=False,
         soft_wrap=True,
     )

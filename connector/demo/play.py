@@ -20,11 +20,29 @@ PAUSE = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A demo ticket on its desk."""
+    """A demo ticket on its desk; `name` is what people call it there."""
 
     ticket: DemoTicket
     tenant: str
     id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """Where a tenant's answers to an aspect go: the field, and what it holds for each label."""
+
+    field: str
+    values: Mapping[str, str]
+    empty: frozenset[str]
+
+    def value(self, label: str) -> str:
+        """Give what the desk holds for a label."""
+        return self.values.get(label, label)
+
+    def chosen(self, value: str | None) -> str | None:
+        """Give a value that somebody chose; nothing for one that the desk fills in by itself."""
+        return None if not value or value in self.empty else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +74,7 @@ class Stage:
         self._folder = folder
         self._resources = ExitStack()
         self._desks: dict[str, PracticeDesk] = {}
-        self._fields: dict[str, Mapping[str, str]] = {}
+        self._slots: dict[str, Mapping[str, Slot]] = {}
         self._arrived: dict[tuple[str, str], Arrival] = {}
         self._feeding = True
         self._news = Condition()
@@ -110,15 +128,15 @@ class Stage:
         """Read the ticket back from its desk and compare every field with what was decided."""
         arrival = answer.arrival
         seen = self._desks[arrival.tenant].get(f"tickets/{arrival.id}")
-        fields = self._fields[arrival.tenant]
         wrong, written = [], 0
         for aspect, verdict in answer.verdicts.items():
-            stands = seen["fields"].get(fields[aspect])
-            expected = verdict["value"] if verdict["action"] == "write" else None
+            slot = self._slots[arrival.tenant][aspect]
+            stands = slot.chosen(seen["fields"].get(slot.field))
+            expected = slot.value(verdict["value"]) if verdict["action"] == "write" else None
             if aspect in arrival.ticket.preset:
-                expected = arrival.ticket.preset[aspect]
+                expected = slot.value(arrival.ticket.preset[aspect])
             written += verdict["action"] == "write"
-            if (stands or None) != expected:
+            if stands != expected:
                 wrong.append(f"{aspect} is {stands!r}, not {expected!r}")
         if seen["public_messages"] > 1:  # the first one is the requester's own
             wrong.append("the requester was written to")
@@ -136,17 +154,22 @@ class Stage:
                 self._news.notify_all()
 
     def _arrive(self, ticket: DemoTicket, tenant: str) -> None:
-        fields = self._fields[tenant]
+        slots = self._slots[tenant]
         content = {
             "subject": ticket.subject,
             "description": ticket.body,
             "requester": ticket.requester,
             "hook": ticket.by_webhook,
-            "fields": {fields[aspect]: value for aspect, value in ticket.preset.items()},
+            "fields": {
+                slots[aspect].field: slots[aspect].value(label)
+                for aspect, label in ticket.preset.items()
+            },
         }
-        identity = str(self._desks[tenant].post("tickets", content)["id"])
+        filed = self._desks[tenant].post("tickets", content)
+        identity = str(filed["id"])
         with self._news:
-            arrival = Arrival(ticket=ticket, tenant=tenant, id=identity)
+            name = str(filed.get("number", identity))
+            arrival = Arrival(ticket=ticket, tenant=tenant, id=identity, name=name)
             self._arrived[tenant, identity] = arrival
             self._news.notify_all()
 
@@ -193,8 +216,13 @@ class Stage:
         hook = desk.post("webhook", {"url": f"http://127.0.0.1:{port}/hooks/{tenant}"})
         name = settings["intake"]["webhook"]["secret"].removeprefix("secret:")
         self._desks[tenant] = desk
-        self._fields[tenant] = {
-            aspect: chosen["field"] for aspect, chosen in settings["aspects"].items()
+        self._slots[tenant] = {
+            aspect: Slot(
+                field=chosen["field"],
+                values=chosen.get("values", {}),
+                empty=frozenset(chosen.get("treat_as_empty", ())),
+            )
+            for aspect, chosen in settings["aspects"].items()
         }
         secrets = {**settings["secrets"], name: hook["secret"]}
         return {**settings, "tenant": tenant, "secrets": secrets}

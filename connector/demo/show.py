@@ -22,7 +22,7 @@ _COLOURS = {
 }
 
 _COLUMNS = {
-    "ticket": 6,
+    "ticket": 10,
     "via": 4,
     "subject": 30,
     "lang": 4,
@@ -115,7 +115,7 @@ class Summary:
         yield Text("\nWhat happened", "bold")
         yield table
         for proof in self.wrong:
-            yield Text(f"✗ ticket {proof.answer.arrival.id}: {'; '.join(proof.wrong)}", "red")
+            yield Text(f"✗ ticket {proof.answer.arrival.name}: {'; '.join(proof.wrong)}", "red")
 
 
 class Rows:
@@ -149,7 +149,7 @@ class Rows:
 
 def _cells(answer: Answer) -> list[Text]:
     return [
-        Text(answer.arrival.id),
+        Text(answer.arrival.name),
         Text("hook" if answer.source == "webhook" else "poll"),
         Text(answer.arrival.ticket.subject),
         Text(answer.language or "?"),

@@ -5,13 +5,25 @@ from contextlib import closing
 
 import pytest
 
+from adapters.rt.sandbox import RtSandbox
+from adapters.servicenow.sandbox import ServiceNowSandbox
 from adapters.zendesk.sandbox import ZendeskSandbox
 
-for name in ("people", "sandbox_person", "suite", "zendesk_people"):
+for name in (
+    "people",
+    "rt_people",
+    "sandbox_person",
+    "servicenow_people",
+    "suite",
+    "tags_suite",
+    "zendesk_people",
+):
     pytest.register_assert_rewrite(name)
 
 from people import HandClock  # noqa: E402 - registered first
+from rt_people import REAL, RtPeople, RtSandboxPeople, real_people  # noqa: E402
 from sandbox_person import Person  # noqa: E402
+from servicenow_people import SandboxPeople as InstancePeople  # noqa: E402
 from zendesk_people import SandboxPeople  # noqa: E402
 
 
@@ -35,4 +47,44 @@ def person(sandbox: ZendeskSandbox) -> Iterator[Person]:
 @pytest.fixture
 def sandboxed(sandbox: ZendeskSandbox, clock: HandClock) -> Iterator[SandboxPeople]:
     with closing(SandboxPeople(sandbox, clock)) as people:
+        yield people
+
+
+@pytest.fixture
+def rt_sandbox(clock: HandClock) -> Iterator[RtSandbox]:
+    with RtSandbox(now=clock.now) as desk:
+        yield desk
+
+
+@pytest.fixture
+def servicenow(clock: HandClock) -> Iterator[ServiceNowSandbox]:
+    with ServiceNowSandbox(now=clock.now) as desk:
+        yield desk
+
+
+@pytest.fixture
+def rt_sandboxed(rt_sandbox: RtSandbox, clock: HandClock) -> Iterator[RtSandboxPeople]:
+    with closing(RtSandboxPeople(rt_sandbox, clock)) as people:
+        yield people
+
+
+@pytest.fixture
+def instance(servicenow: ServiceNowSandbox, clock: HandClock) -> Iterator[InstancePeople]:
+    with closing(InstancePeople(servicenow, clock)) as people:
+        yield people
+
+
+@pytest.fixture
+def rt_desk(request: pytest.FixtureRequest) -> Iterator[RtPeople]:
+    """Give the people of the server that the environment names, else those of a sandbox."""
+    if REAL:
+        with closing(real_people()) as people:
+            yield people
+    else:
+        yield request.getfixturevalue("rt_sandboxed")
+
+
+@pytest.fixture
+def tagless_instance(servicenow: ServiceNowSandbox, clock: HandClock) -> Iterator[InstancePeople]:
+    with closing(InstancePeople(servicenow, clock, tags_field=None)) as people:
         yield people

@@ -61,6 +61,10 @@ class Mapped:
     products: tuple[str, str]
     text: str
     priority: str = "priority"
+    high: str = "high"
+    tags: bool = True
+    clears_choices: bool = True
+    """Whether a choice, once set, can be taken away again."""
 
 
 class Desk(ABC):
@@ -69,6 +73,10 @@ class Desk(ABC):
     adapter: Adapter
     mapped: Mapped
     secret: Secret
+    example = TicketId("4711")
+    """An id as the desk gives them; nobody need have it."""
+    absent = TicketId("999999999")
+    """An id that no ticket has."""
 
     @abstractmethod
     def arrive(
@@ -134,6 +142,11 @@ def category(desk: Desk, value: FieldValue) -> FieldUpdate:
 
 def tag(value: str, replaces: str | None = None) -> FieldUpdate:
     return FieldUpdate(aspect=Aspect.SENTIMENT, field=TAGS, value=value, replaces=replaces)
+
+
+def tags(desk: Desk, *values: str) -> list[FieldUpdate]:
+    """Give the updates that add tags: none where the desk keeps no tags."""
+    return [tag(value) for value in values if desk.mapped.tags]
 
 
 def read(desk: Desk, ticket: TicketId) -> Ticket:

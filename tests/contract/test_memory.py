@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pytest
 from people import Desk, HandClock, Mapped
 from suite import AdapterContract
+from tags_suite import KeepsTags
 
 from adapters import memory
 from adapters.memory import MemoryAdapter
@@ -94,7 +95,7 @@ def desk() -> Iterator[Desk]:
         yield people
 
 
-class TestMemory(AdapterContract):
+class TestMemory(AdapterContract, KeepsTags):
     def test_a_failure_is_raised_once_by_the_next_call(self, desk: MemoryPeople) -> None:
         desk.adapter.fail_next(Retry(after=7.0))
         with pytest.raises(Retry) as failure:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 from people import Desk
 from suite import AdapterContract
+from tags_suite import KeepsTags
 from zendesk_people import ACCOUNT, REAL, TOKEN, URL, RealClock, ZendeskPeople
 
 from connector.model import Secret
@@ -32,7 +33,7 @@ def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
     people.close()
 
 
-class TestZendesk(AdapterContract):
+class TestZendesk(AdapterContract, KeepsTags):
     def secrets(self, desk: ZendeskPeople) -> Sequence[Secret]:
         credential = f"{desk.account}/token:{desk.token.reveal()}"
         header = base64.b64encode(credential.encode()).decode()

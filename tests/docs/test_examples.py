@@ -13,6 +13,7 @@ from connector.settings import DaemonSettings, TenantSettings
 
 EXAMPLES = ROOT / "config"
 TENANT = EXAMPLES / "tenants" / "zendesk-example.yaml"
+TENANTS = sorted(EXAMPLES.glob("tenants/*-example.yaml"))
 YAML_BLOCKS = [block for page in PAGES for block in blocks(page) if block.kind == "yaml"]
 
 
@@ -36,7 +37,12 @@ def load(folder: Path, daemon: str, tenant: str) -> config.Configuration:
 
 def test_the_example_configuration_loads() -> None:
     loaded = config.load(EXAMPLES / "triaged.yaml", registry.platforms())
-    assert [tenant.tenant for tenant in loaded.tenants] == ["acme"]
+    assert [tenant.tenant for tenant in loaded.tenants] == ["acme-rt", "acme-it", "acme"]
+
+
+def test_every_platform_but_the_one_for_trying_out_has_an_example() -> None:
+    named = {path.name.removesuffix("-example.yaml") for path in TENANTS}
+    assert named == set(registry.platforms()) - {"memory"}
 
 
 def test_the_example_of_the_daemon_shows_the_defaults() -> None:
@@ -44,13 +50,13 @@ def test_the_example_of_the_daemon_shows_the_defaults() -> None:
     assert loaded.daemon == DaemonSettings()
 
 
-def test_the_example_tenant_begins_without_writing_anything() -> None:
-    [tenant] = config.load(EXAMPLES / "triaged.yaml", registry.platforms()).tenants
-    assert {settings.mode for _, settings in tenant.aspects.active()} == {"shadow"}
+def test_the_example_tenants_begin_without_writing_anything() -> None:
+    for tenant in config.load(EXAMPLES / "triaged.yaml", registry.platforms()).tenants:
+        assert {settings.mode for _, settings in tenant.aspects.active()} == {"shadow"}
 
 
 def test_the_examples_name_every_key() -> None:
-    written = TENANT.read_text("utf-8") + (EXAMPLES / "triaged.yaml").read_text("utf-8")
+    written = "".join(path.read_text("utf-8") for path in (*TENANTS, EXAMPLES / "triaged.yaml"))
     page = (ROOT / "docs" / "reference" / "configuration.md").read_text("utf-8")
     keys = {
         line.split("`")[1].rpartition(".")[2] for line in page.splitlines() if line[:3] == "| `"
@@ -60,8 +66,8 @@ def test_the_examples_name_every_key() -> None:
 
 @pytest.mark.parametrize(
     ("path", "schema"),
-    [(EXAMPLES / "triaged.yaml", "triaged"), (TENANT, "tenant")],
-    ids=["triaged.yaml", "zendesk-example.yaml"],
+    [(EXAMPLES / "triaged.yaml", "triaged"), *((path, "tenant") for path in TENANTS)],
+    ids=lambda each: getattr(each, "name", each),
 )
 def test_an_example_fits_the_schema(path, schema) -> None:
     jsonschema = pytest.importorskip("jsonschema")

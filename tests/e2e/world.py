@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Self, TypeVar
 import requests
 from ruamel.yaml import YAML
 
+from adapters.practice.server import DeskServer
 from adapters.zendesk.sandbox import Fault, ZendeskSandbox
-from adapters.zendesk.sandbox.server import DeskServer
 from connector.demo.processes import Child, DemoFailed, PracticeDesk
 from connector.demo.scenario import load
 
@@ -65,10 +65,13 @@ def until(what: str, look: Callable[[], FoundT]) -> FoundT:
 
 
 class Desk:
-    """A practice desk in this process behind a real HTTP server, and its control API."""
+    """A practice desk in this process behind a real HTTP server, and its control API.
 
-    def __init__(self) -> None:
-        self.sandbox = ZendeskSandbox()
+    Zendesk's, unless another platform's sandbox is given.
+    """
+
+    def __init__(self, sandbox: Any = None) -> None:
+        self.sandbox = sandbox or ZendeskSandbox()
         self._session = direct()
 
     def __enter__(self) -> Self:

@@ -68,10 +68,27 @@ def test_a_desk_is_connected_with_its_fields_staff_and_own_labels(adapter, engin
     assert (priority.field.id, priority.treat_as_empty) == ("priority", {"normal"})
 
 
-def test_tags_can_be_mapped_on_a_desk_that_does_not_list_them(clock, engine) -> None:
-    bare = MemoryAdapter(clock, fields=())
-    [rule] = connected(bare, engine, category={"field": TAGS, "mode": "auto"}).rules
+def test_tags_can_be_mapped_on_a_desk_that_lists_them(adapter, engine) -> None:
+    [rule] = connected(adapter, engine, category={"field": TAGS, "mode": "auto"}).rules
     assert (rule.field.id, rule.by_tag) == (TAGS, True)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "place"),
+    [
+        ({"field": TAGS, "mode": "auto"}, "field"),
+        ({"field": TAGS, "mode": "shadow"}, "field"),
+        ({"field": "category", "mode": "suggest"}, "mode"),
+    ],
+)
+def test_a_desk_that_lists_no_tags_shows_no_suggestions(clock, engine, chosen, place) -> None:
+    bare = MemoryAdapter(clock, fields=[field for field in FIELDS if field.id != TAGS])
+    [problem] = problems(bare, engine, category=chosen)
+    assert problem == (
+        f"acme: aspects.category.{place}: this desk keeps no tags, in which `suggest` shows"
+        " answers; give it a field for them where its platform takes one, or write `shadow` or"
+        " `auto`"
+    )
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,10 @@ def test_every_spelling_of_a_time_means_the_same(seconds: int, spell) -> None:
             (3, 0, 60),
         ),
         ({"x-ratelimit-remaining": "3", "x-ratelimit-reset": "2026-01-02T03:05:05Z"}, (3, 0, 60)),
+        (
+            {"x-ratelimit-limit": "100", "x-ratelimit-reset": f"{SOON.timestamp():.0f}"},
+            (None, 100, 60),
+        ),
         ({"ratelimit-remaining": "-2", "ratelimit-reset": "-5"}, (0, 0, 0)),
     ],
 )
@@ -120,6 +124,16 @@ def test_a_refusal_without_retry_after_means_the_reset() -> None:
     assert told_pause(used_up, NOW) == 41
     assert told_pause({**used_up, "Retry-After": "9"}, NOW) == 9
     assert told_pause({**used_up, "ratelimit-remaining": "5"}, NOW) is None
+
+
+def test_a_refusal_that_tells_only_the_reset_means_that() -> None:
+    told = {"x-ratelimit-limit": "100", "x-ratelimit-reset": f"{SOON.timestamp():.0f}"}
+    assert told_pause(told, NOW) == 60
+
+
+@pytest.mark.parametrize("told", [{"x-ratelimit-limit": "100"}, {"x-ratelimit-reset": "60"}, {}])
+def test_half_a_limit_is_none(told: dict[str, str]) -> None:
+    assert told_limit(told, NOW) is None
 
 
 def test_without_a_word_of_the_desk_nothing_is_held_back(clock: FakeClock) -> None:
@@ -144,6 +158,27 @@ def test_an_empty_budget_is_full_again_at_its_reset(clock: FakeClock) -> None:
     allowance.note(Limit(remaining=0, limit=100, reset=41))
     assert allowance.closed() == 41
     clock.pass_time(41)
+    assert (allowance.closed(), allowance.take()) == (0, 0)
+
+
+def told(clock: FakeClock, reset: float) -> Limit:
+    return Limit(remaining=None, limit=100, reset=reset - clock.monotonic())
+
+
+def test_a_desk_that_tells_no_rest_has_its_calls_counted_here(clock: FakeClock) -> None:
+    """ServiceNow names the limit of the hour and when it ends, and nothing else."""
+    allowance = Allowance(clock)
+    end = clock.monotonic() + 3600
+    allowance.take()
+    calls = 1
+    while not allowance.closed():
+        allowance.note(told(clock, end + calls % 2))
+        calls += 1
+        clock.pass_time(allowance.take())
+    assert calls == 100 * (1 - RESERVE)
+    clock.pass_time(allowance.closed())
+    assert allowance.closed() == 0
+    allowance.note(told(clock, end + 3600))
     assert (allowance.closed(), allowance.take()) == (0, 0)
 
 

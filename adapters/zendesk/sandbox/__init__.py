@@ -77,7 +77,7 @@ class ZendeskSandbox:
     def break_next(self, *faults: Fault) -> None:
         """Let these go wrong with the next calls that they match."""
         with self.state.lock:
-            self.desk.control.faults.extend(faults)
+            self.desk.control.mishaps.faults.extend(faults)
 
     def wait(self) -> None:
         """Serve until the thread ends, as an interrupt makes it."""

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from adapters.zendesk.sandbox.exchange import Fault, Reply, Request, refusal
+from adapters.practice.mishaps import Mishaps
+from adapters.zendesk.sandbox.exchange import Reply, Request, refusal
 from adapters.zendesk.sandbox.hooks import Webhook, Webhooks
 from adapters.zendesk.sandbox.reading import not_found
 from adapters.zendesk.sandbox.state import ACCOUNT, EVERYBODY, DeskState, Raw
@@ -27,10 +28,7 @@ class ControlCalls:
         self._hooks = hooks
         self._token = token
         self._secret = secret
-        self.faults: list[Fault] = []
-        self.calls: dict[str, int] = {}
-        self.rate_limit = 0
-        self.latency = 0.0
+        self.mishaps = Mishaps()
 
     def tenant(self, request: Request) -> Reply:
         """`GET /sandbox/tenant`: all that a tenant file for this desk needs."""
@@ -153,31 +151,19 @@ class ControlCalls:
             raise refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "UnknownSetting", ", ".join(unknown))
         self._state.export_delay = float(told.get("export_delay", self._state.export_delay))
         self._state.page_size_cap = int(told.get("page_size_cap", self._state.page_size_cap))
-        self.rate_limit = int(told.get("rate_limit", self.rate_limit))
-        self.latency = float(told.get("latency", self.latency))
+        self.mishaps.set(told)
         return Reply(body={})
 
     def add_faults(self, request: Request) -> Reply:
         """`POST /sandbox/faults`: what goes wrong with the next calls."""
-        rows = request.body if isinstance(request.body, list) else [_mapping(request.body)]
         try:
-            self.faults.extend([Fault(**row) for row in rows])
+            return self.mishaps.add(request.body)
         except TypeError as error:
             raise refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "UnknownFault", str(error)) from None
-        return Reply(body={})
 
     def count_calls(self, _request: Request) -> Reply:
         """`GET /sandbox/calls`: how often each path was called."""
-        return Reply(body=self.calls)
-
-    def fault(self, call: str) -> Fault | None:
-        """Take the first fault that a call meets; it is used up after its times."""
-        met = next((each for each in self.faults if call.startswith(each.match)), None)
-        if met is not None:
-            met.times -= 1
-            if met.times < 1:
-                self.faults.remove(met)
-        return met
+        return Reply(body=self.mishaps.calls)
 
 
 def _mapping(body: Any) -> Mapping[str, Any]:

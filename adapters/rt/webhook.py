@@ -1,0 +1,51 @@
+"""The signed calls of our scrip: verified over the raw bytes first, read afterwards."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+
+from adapters import strictjson
+from adapters.rt.catalog import id_of
+from adapters.rt.mapping import time_of
+from connector.errors import Forged, Unreadable
+from connector.model import Delivery, Secret, TicketId
+
+SIGNATURE = "x-triaged-signature"
+
+_NOBODYS = (Secret(secrets.token_urlsafe(30)),)
+"""What calls are held against where no secret is configured: as much work, and never a match."""
+
+_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+def signature(secret: Secret, body: bytes) -> str:
+    """Sign as the scrip does: `sha256=` and hex HMAC-SHA256(secret as UTF-8, body)."""
+    return f"sha256={hmac.new(secret.reveal().encode(), body, hashlib.sha256).hexdigest()}"
+
+
+def read_delivery(body: bytes, headers: Mapping[str, str], keys: Sequence[Secret]) -> Delivery:
+    """Verify a call against any of the secrets, all of them tried, and say which ticket it names.
+
+    The scrip calls once for each transaction and signs its number and the time, so that no two
+    calls carry the same signature: it is the delivery's id. Raises `Forged` before anything of the
+    body is parsed, `Unreadable` after.
+    """
+    given = headers.get(SIGNATURE, "")
+    sent = given.encode("utf-8", "surrogatepass")
+    right = [hmac.compare_digest(signature(key, body).encode(), sent) for key in keys or _NOBODYS]
+    if not any(right):
+        why = (
+            "the webhook's signature does not match" if keys else "no webhook secret is configured"
+        )
+        raise Forged(why)
+    event = strictjson.read(body)
+    ticket = id_of(event.get("ticket")) if isinstance(event, dict) else ""
+    if not _ID.fullmatch(ticket):
+        raise Unreadable('the webhook\'s body has no "ticket"')
+    try:
+        sent_at = time_of(event.get("time"))
+    except (ValueError, OverflowError):
+        raise Unreadable('the webhook\'s body has no "time" in ISO 8601') from None
+    return Delivery(id=given, tickets=(TicketId(ticket),), sent_at=sent_at)

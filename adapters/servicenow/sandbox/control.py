@@ -1,0 +1,227 @@
+"""The sandbox's own control calls: the same on every platform's sandbox, no platform's API."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any
+
+from adapters.practice.mishaps import Mishaps
+from adapters.servicenow.config import LOOKUP
+from adapters.servicenow.mapping import tags_of
+from adapters.servicenow.sandbox.door import Door
+from adapters.servicenow.sandbox.exchange import Reply, Request, no_record, refusal
+from adapters.servicenow.sandbox.hooks import BusinessRule
+from adapters.servicenow.sandbox.state import (
+    ACCOUNT,
+    CANCELLED,
+    CLOSED,
+    EVERYBODY,
+    NEW,
+    ON_HOLD,
+    REQUESTER,
+    RESOLVED,
+    TABLE,
+    DeskState,
+    Row,
+)
+from connector.model import Secret
+
+PASSWORD_NAME, HOOK_NAME = "sandbox.servicenow-password", "sandbox.servicenow-webhook"
+TENANT = "sandbox"
+TAGS_FIELD = "u_triage_tags"
+AGENT = "agent"
+"""The user name in which people change tickets."""
+
+PRIORITIES = MappingProxyType({"urgent": "1", "high": "2", "normal": "3", "low": "4"})
+DEFAULT_PRIORITY = "5"
+
+_STATES = MappingProxyType(
+    {"open": NEW, "pending": ON_HOLD, "solved": RESOLVED, "closed": CLOSED, "deleted": CANCELLED}
+)
+_ASPECTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "category": {"field": "category", "mode": "auto"},
+        "priority": {
+            "field": "priority",
+            "mode": "auto",
+            "values": dict(PRIORITIES),
+            "treat_as_empty": [DEFAULT_PRIORITY],
+        },
+        "sentiment": {"field": "u_sentiment", "mode": "auto"},
+        "assignee": {"field": "u_suggested_assignee", "mode": "auto"},
+    }
+)
+_SHOWN = (
+    *("category", "priority", "impact", "urgency", "state"),
+    *("u_sentiment", "u_suggested_assignee", "u_products"),
+)
+_SETTINGS = {
+    "export_delay": float,
+    "page_size_cap": int,
+    "zone_hours": float,
+    "rule_updates": int,
+    "invalid_query_returns_no_rows": bool,
+}
+_MISHAPS = ("rate_limit", "latency")
+
+
+class ControlCalls:
+    """Lets tickets arrive, people change them, and things go wrong."""
+
+    def __init__(self, state: DeskState, rule: BusinessRule, door: Door, secret: Secret) -> None:
+        self._state = state
+        self._rule = rule
+        self._door = door
+        self._secret = secret
+        self.mishaps = Mishaps()
+
+    def tenant(self, request: Request) -> Reply:
+        """`GET /sandbox/tenant`: all that a tenant file for this desk needs."""
+        desk = {
+            "platform": "servicenow",
+            "url": request.base,
+            "account": ACCOUNT,
+            "password": f"secret:{PASSWORD_NAME}",
+            "tags_field": TAGS_FIELD,
+        }
+        body = {
+            "tenant": TENANT,
+            "desk": desk,
+            "intake": {"poll": "2s", "webhook": {"secret": f"secret:{HOOK_NAME}"}},
+            "aspects": {name: dict(aspect) for name, aspect in _ASPECTS.items()},
+            "secrets": {
+                PASSWORD_NAME: self._door.password.reveal(),
+                HOOK_NAME: self._secret.reveal(),
+            },
+        }
+        return Reply(body=body)
+
+    def staff(self, request: Request) -> Reply:
+        """`POST /sandbox/staff`: replace groups and agents."""
+        told = _mapping(request.body)
+        wanted = told.get("agents") or ()
+        self._state.set_staff(told.get("groups") or (), wanted)
+        rows = self._state.tables["sys_user_group"].values()
+        groups = {row["name"]: row["sys_id"] for row in rows if row["name"] != EVERYBODY}
+        agents = {each["email"]: self._state.agent(each["email"])["sys_id"] for each in wanted}
+        return Reply(body={"groups": groups, "agents": agents})
+
+    def arrive(self, request: Request) -> Reply:
+        """`POST /sandbox/tickets`: a requester files a ticket now."""
+        told = _mapping(request.body)
+        name = str(told.get("requester") or "")
+        slug = "".join(each if each.isalnum() else "." for each in name.casefold()) or REQUESTER
+        caller = self._state.person(slug, name)
+        ticket = self._state.arrive(
+            str(told.get("subject") or ""), str(told.get("description") or ""), caller, slug
+        )
+        self._state.set(ticket, self._values(told))
+        if told.get("hook"):
+            self._rule.announce(ticket)
+        body = {"id": ticket["sys_id"], "number": ticket["number"]}
+        return Reply(status=HTTPStatus.CREATED, body=body)
+
+    def change(self, request: Request, ticket_id: str) -> Reply:
+        """`POST /sandbox/tickets/{id}`: the requester answers, or an agent changes something."""
+        ticket = self._ticket(ticket_id)
+        told = _mapping(request.body)
+        if "reply" in told:
+            caller = self._state.value(TABLE, ticket, "caller_id.user_name")
+            self._state.change(ticket, {"comments": str(told["reply"])}, caller)
+        values = self._values(told)
+        if values:
+            self._state.change(ticket, values, AGENT)
+        return self.show(request, ticket_id)
+
+    def _values(self, told: Mapping[str, Any]) -> dict[str, str]:
+        """Give the columns that people set; a priority as what it is derived from."""
+        try:
+            values = _columns(told.get("fields") or {})
+            if "group" in told:
+                values["assignment_group"] = self._state.group(told["group"])["sys_id"]
+            if "assignee" in told:
+                values["assigned_to"] = self._state.agent(told["assignee"])["sys_id"]
+        except KeyError as error:
+            raise refusal(HTTPStatus.UNPROCESSABLE_ENTITY, f"Unknown: {error}") from None
+        if "tags" in told:
+            values[TAGS_FIELD] = ", ".join(told["tags"])
+        if told.get("status"):
+            values["state"] = _STATES.get(told["status"], str(told["status"]))
+        return values
+
+    def show(self, _request: Request, ticket_id: str) -> Reply:
+        """`GET /sandbox/tickets/{id}`: what a person sees, and who wrote how often."""
+        ticket = self._ticket(ticket_id)
+        body = {
+            "id": ticket_id,
+            "number": ticket["number"],
+            "subject": ticket["short_description"],
+            "description": ticket["description"],
+            "status": ticket["state"],
+            "group": ticket["assignment_group"] or None,
+            "assignee": ticket["assigned_to"] or None,
+            "fields": {name: ticket[name] or None for name in _SHOWN},
+            "tags": list(tags_of(ticket[TAGS_FIELD])),
+            "writes": self._state.writes.get(ticket_id, 0),
+            "public_messages": 1 + len(self._state.comments(ticket)),
+        }
+        return Reply(body=body)
+
+    def _ticket(self, ticket_id: str) -> Row:
+        ticket = self._state.tickets.get(ticket_id)
+        if ticket is None:
+            raise no_record()
+        return ticket
+
+    def webhook(self, request: Request) -> Reply:
+        """`POST /sandbox/webhook`: tell one receiver of arrivals from now on."""
+        self._rule.url = str(_mapping(request.body).get("url") or "")
+        return Reply(status=HTTPStatus.CREATED, body={"secret": self._secret.reveal()})
+
+    def deliveries(self, _request: Request) -> Reply:
+        """`GET /sandbox/webhook/deliveries`."""
+        rows = [
+            {"id": each.id, "ticket": each.ticket, "status": each.status, "attempts": each.attempts}
+            for each in self._rule.invocations
+        ]
+        return Reply(body=rows)
+
+    def settings(self, request: Request) -> Reply:
+        """`POST /sandbox/settings`: how the desk behaves from now on."""
+        told = _mapping(request.body)
+        unknown = sorted(told.keys() - {*_SETTINGS, *_MISHAPS})
+        if unknown:
+            raise refusal(HTTPStatus.UNPROCESSABLE_ENTITY, f"Unknown: {', '.join(unknown)}")
+        for name, kind in _SETTINGS.items():
+            if name in told:
+                setattr(self._state, name, kind(told[name]))
+        self.mishaps.set(told)
+        return Reply(body={})
+
+    def add_faults(self, request: Request) -> Reply:
+        """`POST /sandbox/faults`: what goes wrong with the next calls."""
+        try:
+            return self.mishaps.add(request.body)
+        except TypeError as error:
+            raise refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "Unknown fault", str(error)) from None
+
+    def count_calls(self, _request: Request) -> Reply:
+        """`GET /sandbox/calls`: how often each path was called."""
+        return Reply(body=self.mishaps.calls)
+
+
+def _columns(fields: Mapping[str, Any]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for name, value in fields.items():
+        if name == "priority":
+            impact, urgency = LOOKUP[str(value)]
+            values.update(impact=str(impact), urgency=str(urgency))
+        else:
+            values[name] = ",".join(value) if isinstance(value, list) else str(value or "")
+    return values
+
+
+def _mapping(body: Any) -> Mapping[str, Any]:
+    if not isinstance(body, dict):
+        raise refusal(HTTPStatus.BAD_REQUEST, "The body is no JSON object")
+    return body
