@@ -270,8 +270,11 @@ class RequestTrackerAdapter:
         queues = {id_of(row): str(row.get("Name") or "") for row in self._client.queues()}
         used: dict[str, tuple[str, ...]] = {}
         custom: dict[str, catalogs.CustomField] = {}
+        teams: set[str] = set()
         for queue in queues:
-            fields = catalogs.custom_fields_of(self._client.queue(queue))
+            raw = self._client.queue(queue)
+            fields = catalogs.custom_fields_of(raw)
+            teams.update([queue] if catalogs.is_served(raw, self._options.teams) else ())
             used[queue] = tuple(each.id for each in fields)
             custom.update({each.id: each for each in fields if each.id not in custom})
         custom = {each.id: self._described(each) for each in custom.values()}
@@ -279,6 +282,7 @@ class RequestTrackerAdapter:
             queues=MappingProxyType(queues),
             custom=MappingProxyType(custom),
             used=MappingProxyType(used),
+            teams=frozenset(teams),
             tags=catalogs.tag_fields(self._options.tags_field, custom.values()),
         )
         with self._lock:

@@ -1,6 +1,6 @@
 """What a Request Tracker holds for tickets to be put into: queues and custom fields."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -52,6 +52,8 @@ class Catalog:
     queues: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     custom: Mapping[str, CustomField] = field(default_factory=lambda: MappingProxyType({}))
     used: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    teams: frozenset[str] = frozenset()
+    """Numbers of the queues that somebody serves; in another, tickets only wait to be moved."""
     tags: frozenset[str] = frozenset()
     """Numbers of the custom fields that stand for tags: one, or one of that name per queue."""
 
@@ -92,6 +94,11 @@ def custom_fields_of(queue: Json) -> tuple[CustomField, ...]:
         CustomField(id=id_of(row), name=str(row.get("name") or ""))
         for row in (rows if isinstance(rows, list) else ())
     )
+
+
+def is_served(queue: Json, teams: Collection[str]) -> bool:
+    """Whether somebody works on a queue: as AdminCc, or by the name of the queue in `teams`."""
+    return bool(queue.get("AdminCc")) or str(queue.get("Name")) in teams
 
 
 def tag_fields(wanted: str | None, fields: Iterable[CustomField]) -> frozenset[str]:

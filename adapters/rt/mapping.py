@@ -172,7 +172,7 @@ def ticket_of(
         last_message=thread.last,
         last_message_id=thread.last_id,
         requester=next(iter(requestors_of(raw)), ""),
-        group=id_of(raw.get("Queue")),
+        group=next(iter({id_of(raw.get("Queue"))} & catalog.teams), ""),
         assignee=str(fields[OWNER] or ""),
         fields=fields,
         tags=tags_of(raw, catalog),

@@ -26,6 +26,20 @@ class TestStaffAndWarnings:
             (warning,) = (each for each in adapter.check().warnings if "teams" in each)
             assert "'Nowhere'" in warning
 
+    def test_a_queue_that_nobody_serves_is_no_group_yet(
+        self, rt_sandboxed: RtSandboxPeople
+    ) -> None:
+        """Where all mail arrives in one queue, a suggestion must be free to name another's team."""
+        desk = rt_sandboxed
+        ticket = desk.arrive(SUBJECT, TEXT)
+        queue = desk.sandbox.state.queue_id("Support")
+        assert read(desk, ticket).group == str(queue)
+        desk.sandbox.state.watchers[queue] = []
+        with desk.connect() as adapter:
+            assert [each.group for each in adapter.fetch([ticket])] == [""]
+        with desk.connect(teams={"Support": ("ann",)}) as adapter:
+            assert [each.group for each in adapter.fetch([ticket])] == [str(queue)]
+
     def test_members_of_a_group_are_listed_where_they_may_be_read(
         self, rt_sandboxed: RtSandboxPeople
     ) -> None:
