@@ -43,6 +43,19 @@ class TestTrapsOfTheStream:
         assert told(pages, *hidden, *shown) == sorted(shown)
         assert pages[-1].last
 
+    def test_the_address_of_a_next_page_is_not_followed(self, instance: SandboxPeople) -> None:
+        """Only how far it lies is read from it, so a foreign one leads nowhere."""
+        start = present(instance)
+        ticket_id = instance.arrive(SUBJECT, TEXT)
+        link = '<http://127.0.0.1:9/api/now/table/incident?sysparm_offset=1>;rel="next"'
+        instance.break_next(ROWS, status=200, headers={"Link": link}, body={"result": []})
+        before = instance.calls(ROWS)
+        walk(instance.adapter.changed_since(start))
+        assert instance.calls(ROWS) - before == 2
+        instance.clock.sleep(1)
+        instance.state.touch(instance.state.tickets[ticket_id], "agent")
+        assert told(walk(instance.adapter.changed_since(start)), ticket_id) == [ticket_id]
+
     def test_no_row_slips_past_while_hidden_ones_are_stepped_over(
         self, instance: SandboxPeople
     ) -> None:

@@ -45,8 +45,11 @@ class TestMessages:
         """Work notes lie in the same journal, and agents comment too."""
         ticket_id = instance.arrive(SUBJECT, TEXT)
         instance.reply(ticket_id, "still broken")
+        instance.later()
         instance.call("PATCH", f"incident/{ticket_id}", {"comments": "have you tried"})
-        instance.note(ticket_id, "rita is wrong")
+        instance.later()
+        row = instance.state.tickets[ticket_id]
+        instance.state.change(row, {"work_notes": "a note to myself"}, "rita.requester")
         assert read(instance, ticket_id).last_message == "still broken"
 
     def test_html_comes_without_its_marks(self, instance: SandboxPeople) -> None:
