@@ -44,6 +44,19 @@ class TestTrapsOfTheStream:
         assert told(pages, ticket, later) == [ticket, later]
         assert pages[-1].last
 
+    def test_a_ticket_between_hidden_rows_is_told(self, rt_sandboxed: RtSandboxPeople) -> None:
+        """The newest number of all is hidden, so it does not tell how far to read."""
+        desk = rt_sandboxed
+        desk.pages_of(3)
+        row = desk.sandbox.state.tickets[int(desk.arrive(SUBJECT, TEXT))]
+        start = start_of(desk)
+        for _ in range(8):
+            desk.sandbox.state.note(row, "CustomField", "root", Field=UNSEEN_FIELD)
+        ticket = desk.arrive(SUBJECT, TEXT)
+        for _ in range(3):
+            desk.sandbox.state.note(row, "CustomField", "root", Field=UNSEEN_FIELD)
+        assert told(walk(desk.adapter.changed_since(start)), ticket) == [ticket]
+
     def test_hidden_rows_at_the_end_end_the_round(self, rt_sandboxed: RtSandboxPeople) -> None:
         desk = rt_sandboxed
         ticket = desk.arrive(SUBJECT, TEXT)

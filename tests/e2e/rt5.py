@@ -176,7 +176,10 @@ def main(folder: str) -> None:
         for name, value in server.environment().items():
             sys.stdout.write(f"export {name}={value}\n")
         sys.stdout.flush()
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        told = Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: told.set())
+        told.wait()
 
 
 if __name__ == "__main__":
