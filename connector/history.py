@@ -64,7 +64,7 @@ def pull(
     if rows:
         say(f"going on after {len(rows)} tickets")
         since = max(since, *(datetime.fromisoformat(row["updated_at"]) for row in rows.values()))
-    names = _group_names(source.adapter)
+    names = _group_names(source, say)
     with _private(part, os.O_APPEND) as opened:
         opened.write(b"\n")  # the last line may be half there
         for tickets in _pages(source, since, say):
@@ -143,19 +143,31 @@ def _pages(
                 yield page.items
         except Retry as error:
             failures += 1
-            if failures > MOST_FAILURES:
-                raise
-            seconds = retry.pause(failures, error, source.jitter)
-            say(f"the desk cannot answer now; going on in {seconds:.0f} s")
-            source.clock.sleep(seconds)
+            _wait(source, failures, error, say)
         else:
             return
 
 
-def _group_names(adapter: Adapter) -> Mapping[str, str]:
+def _wait(source: Source, failures: int, error: Retry, say: Callable[[str], None]) -> None:
+    """Leave the desk alone for as long as it asked; raises the error when it is down."""
+    if failures > MOST_FAILURES:
+        raise error
+    seconds = retry.pause(failures, error, source.jitter)
+    say(f"the desk cannot answer now; going on in {seconds:.0f} s")
+    source.clock.sleep(seconds)
+
+
+def _group_names(source: Source, say: Callable[[str], None]) -> Mapping[str, str]:
+    adapter: Adapter = source.adapter
     if not isinstance(adapter, ListsStaff):
         return {}
-    return {group.id: group.name for group in adapter.staff().groups}
+    failures = 0
+    while True:
+        try:
+            return {group.id: group.name for group in adapter.staff().groups}
+        except Retry as error:
+            failures += 1
+            _wait(source, failures, error, say)
 
 
 def _begun(part: Path) -> dict[str, Row]:

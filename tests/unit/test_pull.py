@@ -156,3 +156,11 @@ def test_a_desk_that_stays_down_is_given_up_and_what_came_is_kept(adapter, clock
     with pytest.raises(Retry):
         pulled(Source(settings=SETTINGS, adapter=desk, clock=clock, jitter=max), tmp_path / "o")
     assert len(desk.asked) == MOST_FAILURES + 1
+
+
+def test_a_desk_that_is_down_at_the_first_question_is_asked_again(
+    adapter, source, tmp_path
+) -> None:
+    resolved(adapter, "one", category="network")
+    adapter.fail_next(Retry("down"))
+    assert pulled(source, tmp_path / "out.jsonl").tickets == 1
