@@ -66,6 +66,7 @@ def senti4sd(tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("few_tickets")
+@pytest.mark.timeout(400)  # two whole builds: a minute alone, several on a busy machine
 def test_any_distilbert_becomes_a_bundle_and_the_same_inputs_the_same_bytes(
     checkpoint: Path, senti4sd: Path, tmp_path: Path
 ) -> None:
