@@ -21,7 +21,7 @@ def test_a_ticket_that_kills_two_daemons_is_held_and_the_others_are_written(
     with tenanted.daemon(**environment) as daemon:
         for ticket in others:
             daemon.event("ticket_triaged", ticket=ticket)
-            # Others may be done on the desk and not yet be settled in the store.
+        # Others may be done on the desk and not yet be settled in the store.
         listed = inside("queue", "list", "--state", "held", "--json", site=tenanted)
         [row] = json.loads(listed.stdout)
         assert (row["ticket"], row["state"]) == (poison, "held")
