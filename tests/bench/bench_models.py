@@ -121,10 +121,10 @@ def one_by_one() -> Callable[[str], object] | None:
     """Give what most people would run: a transformers pipeline, one text at a time."""
     folder = weights()
     try:
-        import torch  # noqa: PLC0415
-        import transformers  # noqa: PLC0415
+        import torch  # noqa: PLC0415 - heavy: only what is measured is loaded
+        import transformers  # noqa: PLC0415 - heavy: only what is measured is loaded
 
-        from classifiers.build import convert, exact  # noqa: PLC0415
+        from classifiers.build import convert, exact  # noqa: PLC0415 - heavy: only what is measured is loaded
     except ImportError:
         console.print("no pipeline beside it: the extra `train` is not installed")
         return None
@@ -146,7 +146,7 @@ def fidelity(texts: Sequence[str]) -> None:
     """Compare the served int8 model with the same graph in fp32."""
     folder = weights()
     try:
-        from classifiers.build import convert, export  # noqa: PLC0415
+        from classifiers.build import convert, export  # noqa: PLC0415 - heavy: only what is measured is loaded
     except ImportError:
         return
     if folder is None:

@@ -150,8 +150,8 @@ def processor() -> None:
 
 def saturation(folder: Path) -> None:
     """Tell whether sums of products are clipped, and what full and reduced range cost."""
-    from classifiers.build import export  # noqa: PLC0415
-    from classifiers.build.convert import read_checkpoint  # noqa: PLC0415
+    from classifiers.build import export  # noqa: PLC0415 - heavy: only what is measured is loaded
+    from classifiers.build.convert import read_checkpoint  # noqa: PLC0415 - heavy: only what is measured is loaded
 
     print(f"the largest U8S8 products are added up {'exactly' if adds_up() else 'CLIPPED'}")
     checkpoint, quantise = read_checkpoint(cache_folder()), export.quantise
@@ -177,7 +177,7 @@ def saturation(folder: Path) -> None:
 
 def adds_up() -> bool:
     """Multiply the largest numbers; a processor without VNNI clips the sum of two neighbours."""
-    from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415
+    from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415 - heavy: only what is measured is loaded
 
     depth = 64
     ends = [

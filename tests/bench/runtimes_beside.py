@@ -69,14 +69,14 @@ class Place:
 
 def classifier(folder: Path) -> Any:
     """Give transformers' own DistilBERT with a head."""
-    import transformers  # noqa: PLC0415
+    import transformers  # noqa: PLC0415 - heavy: only what is measured is loaded
 
     return transformers.DistilBertForSequenceClassification.from_pretrained(folder).eval()
 
 
 def one_pipeline(place: Place) -> Run:
     """Give what most people would run."""
-    import transformers  # noqa: PLC0415
+    import transformers  # noqa: PLC0415 - heavy: only what is measured is loaded
 
     tokenizer = transformers.PreTrainedTokenizerFast(
         tokenizer_file=str(place.folder / "tokenizer.json"),
@@ -98,7 +98,7 @@ def many_pipelines(place: Place) -> Run:
 
 def plain_torch(place: Place) -> Run:
     """Give the model without the pipeline around it."""
-    import torch  # noqa: PLC0415
+    import torch  # noqa: PLC0415 - heavy: only what is measured is loaded
 
     model, tokens = classifier(place.folder), place.tokens()
 
@@ -163,7 +163,7 @@ def everything(place: Place, bundle: str | None) -> Run:
 
 def openvino(place: Place, *, precision: str, quantised: bool) -> Run:
     """Give OpenVINO on the same weights, converted from torch by its own tool."""
-    import openvino as ov  # noqa: PLC0415
+    import openvino as ov  # noqa: PLC0415 - heavy: only what is measured is loaded
 
     core, tokens = ov.Core(), place.tokens()
     folder = place.folder
@@ -182,8 +182,8 @@ def openvino(place: Place, *, precision: str, quantised: bool) -> Run:
 
 def openvino_model(folder: Path) -> Any:
     """Convert the torch model."""
-    import openvino as ov  # noqa: PLC0415
-    import torch  # noqa: PLC0415
+    import openvino as ov  # noqa: PLC0415 - heavy: only what is measured is loaded
+    import torch  # noqa: PLC0415 - heavy: only what is measured is loaded
 
     model = classifier(folder)
     return ov.convert_model(model, example_input=torch.ones(1, 16, dtype=torch.int64))
@@ -191,7 +191,7 @@ def openvino_model(folder: Path) -> Any:
 
 def ctranslate2(place: Place) -> Run:
     """Give CTranslate2's int8 encoder; the head is computed here."""
-    import ctranslate2 as ct2  # noqa: PLC0415
+    import ctranslate2 as ct2  # noqa: PLC0415 - heavy: only what is measured is loaded
 
     encoder = ct2.Encoder(
         str(place.folder / CTRANSLATE),
@@ -233,7 +233,7 @@ def operand(kind: str, dice: np.random.Generator) -> NDArray[Any]:
 
 def product(kind: str) -> bytes:
     """Give the graph of one product with a constant matrix."""
-    from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415
+    from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415 - heavy: only what is measured is loaded
 
     floats, plain = np.random.default_rng(2).normal(size=(WIDTH, WIDTH)), kind == "MatMul"
     whole = np.clip(np.rint(floats * 30), -127, 127).astype(np.int8)
@@ -278,10 +278,10 @@ RUNTIMES: dict[str, Callable[[Place], Run]] = {
 
 def prepare(folder: Path) -> None:
     """Write one model with a head of chance in every format that can be written here."""
-    import torch  # noqa: PLC0415
-    import transformers  # noqa: PLC0415
+    import torch  # noqa: PLC0415 - heavy: only what is measured is loaded
+    import transformers  # noqa: PLC0415 - heavy: only what is measured is loaded
 
-    from classifiers.build import exact  # noqa: PLC0415
+    from classifiers.build import exact  # noqa: PLC0415 - heavy: only what is measured is loaded
 
     checkpoint = read_checkpoint(cache_folder())
     torch.manual_seed(1)
@@ -310,8 +310,8 @@ def write_graphs(folder: Path, checkpoint: Checkpoint, head: Head) -> None:
 
 def write_openvino(folder: Path) -> None:
     """Quantise as OpenVINO does for transformers: activations too, on some tickets."""
-    import nncf  # noqa: PLC0415
-    import openvino as ov  # noqa: PLC0415
+    import nncf  # noqa: PLC0415 - heavy: only what is measured is loaded
+    import openvino as ov  # noqa: PLC0415 - heavy: only what is measured is loaded
 
     tokens = Tokens((folder / "tokenizer.json").read_bytes(), WINDOW)
     shown = [np.array([tokens.of(one.text)]) for one in own_tickets()[:CALIBRATED_ON]]
@@ -322,7 +322,7 @@ def write_openvino(folder: Path) -> None:
 
 def write_ctranslate2(folder: Path) -> None:
     """Quantise as CTranslate2 does; its converter knows the bare encoder."""
-    import ctranslate2 as ct2  # noqa: PLC0415
+    import ctranslate2 as ct2  # noqa: PLC0415 - heavy: only what is measured is loaded
 
     bare = folder / "bare"
     classifier(folder).distilbert.save_pretrained(bare)
