@@ -57,7 +57,7 @@ def build(
     """Build the default bundle from its weights and tickets, and measure it."""
     try:
         # Here and not above: torch takes seconds, and only this command needs it.
-        from classifiers.build import default as recipe  # noqa: PLC0415 - heavy: only what is measured is loaded
+        from classifiers.build import default as recipe  # noqa: PLC0415 - see above
     except ImportError as error:
         raise click.ClickException(
             f"{error.name} is not installed. Building needs more than serving:"

@@ -50,7 +50,7 @@ def _loaded() -> Any:
 @cache
 def _identifier() -> Any:
     # Here and not above: the module reads five megabytes, which a process may never need.
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415 - heavy: only what is measured is loaded
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415 - see above
 
     try:
         # It unpacks its tables through a temporary file, which a locked-down service may lack.

@@ -161,7 +161,7 @@ def _jsonl(path: Path) -> Iterator[Record]:
 def _parquet(path: Path) -> Iterator[Record]:
     # Here and not above: it is large, and only this kind of file needs it.
     from pyarrow import ArrowInvalid  # noqa: PLC0415 - see above
-    from pyarrow.parquet import ParquetFile  # noqa: PLC0415 - heavy: only what is measured is loaded
+    from pyarrow.parquet import ParquetFile  # noqa: PLC0415 - see above
 
     try:
         opened = ParquetFile(path)

@@ -218,7 +218,7 @@ def _challenged(
 ) -> tuple[Question, Tried, dict[str, Any]] | None:
     """Fine-tune too; give what is asked and chosen when that wins, nothing when it does not."""
     # Here and not above: torch takes seconds, and only this needs it.
-    from classifiers.training import tuned  # noqa: PLC0415 - heavy: only what is measured is loaded
+    from classifiers.training import tuned  # noqa: PLC0415 - see above
 
     draft, kept, budget, say = tools
     if budget.late():

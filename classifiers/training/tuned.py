@@ -72,8 +72,8 @@ def read_base(name: str, window: Window, trunk: bytes = b"") -> Base:
 
 def _from_hub(name: str) -> Path:
     # Here and not above: it is needed for no base that lies on this machine.
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - heavy: only what is measured is loaded
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415 - heavy: only what is measured is loaded
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 - see above
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415 - see above
 
     wanted = ["config.json", "model.safetensors", "tokenizer.json"]
     try:
