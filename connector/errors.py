@@ -99,6 +99,15 @@ class SecretMissing(ConfigError):
         return f"{self.detail}. {self.remedy()}"
 
 
+class NamesTaken(TriagedError):
+    """Another package stands under a name of triaged's own (`adapters`, `classifiers`,
+    `connector`), and nothing was started. Install triaged into a virtual environment of its own,
+    and start it without such a folder in PYTHONPATH or, by `python -m connector`, around you.
+    """
+
+    exit_code = EXIT_CONFIG
+
+
 class BadBundle(TriagedError):
     """A model bundle is incomplete, damaged or of an unknown format and was not loaded. Reinstall
     triaged for the shipped bundle, or build yours again with `triaged models build`.

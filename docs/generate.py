@@ -12,6 +12,7 @@ import click
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
+from ruamel.yaml import YAML
 
 from connector import errors, registry
 from connector.cli.main import main as entry
@@ -19,7 +20,7 @@ from connector.cli.main import triaged
 from connector.ports import Platform, SecretName
 from connector.settings import DaemonSettings, TenantSettings, Texts
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = ROOT_OF_CODE = Path(__file__).resolve().parent.parent
 WIDTH = 100
 NOTE = "<!-- Written by docs/generate.py from the code; `make docs` writes it anew. -->"
 
@@ -29,6 +30,9 @@ HIDDEN = ("webhook_secret", "previous_webhook_secret")
 SECRET = get_args(SecretName)[1].func
 ONE_OR_MORE = get_args(Texts)[1].func
 """The validators that tell these two kinds of value apart from other text."""
+
+FEATURES = ("platform", "hears of tickets by", "writes by", "rules kept")
+PLATFORMS_BEGIN, PLATFORMS_END = "<!-- platforms -->", "<!-- /platforms -->"
 
 ASPECTS = "aspects."
 ASPECT_KEYS = "AspectSettings"
@@ -297,6 +301,28 @@ def errors_page() -> str:
     return _page(parts)
 
 
+def front_page(text: str) -> str:
+    """Put the table of platforms, as their quality files have it, between its marks."""
+    before, mark, rest = text.partition(PLATFORMS_BEGIN)
+    _, end, after = rest.partition(PLATFORMS_END)
+    if not mark or not end:
+        raise SystemExit(f"README.md: {PLATFORMS_BEGIN} … {PLATFORMS_END} is missing")
+    table = _table(map(_platform, sorted(ROOT_OF_CODE.glob("adapters/*/quality.yaml"))), FEATURES)
+    return f"{before}{mark}\n{NOTE}\n\n{table}\n\n{end}{after}"
+
+
+def _platform(path: Path) -> Sequence[str]:
+    """Give a platform's row: what it is, does, and which rules it does not keep."""
+    quality = YAML(typ="safe").load(path)
+    about = quality.pop("about")
+    rules = {rule: state for rules in quality.values() for rule, state in rules.items()}
+    exempt = [rule.replace("-", " ") for rule, state in rules.items() if state != "done"]
+    kept = f"{len(rules) - len(exempt)} of {len(rules)}"
+    kept += f"; not: {', '.join(exempt)}" if exempt else ""
+    name = path.parent.relative_to(ROOT_OF_CODE)
+    return f"[{about['title']}]({name}/README.md)", about["hears"], about["writes"], kept
+
+
 def _table(
     rows: Iterator[Sequence[str]], heading: Sequence[str] = ("key", "type", "default", "meaning")
 ) -> str:
@@ -320,7 +346,9 @@ def _json(schema: Mapping[str, Any]) -> str:
 
 def pages() -> Mapping[str, str]:
     """Give every generated file's content by its path from the repository's root."""
+    readme = (ROOT_OF_CODE / "README.md").read_text(encoding="utf-8")
     return {
+        "README.md": front_page(readme),
         "docs/reference/commands.md": commands_page(),
         "docs/reference/configuration.md": configuration_page(),
         "docs/reference/errors.md": errors_page(),

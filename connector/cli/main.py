@@ -7,7 +7,7 @@ from importlib import import_module
 import click
 from rich.console import Console
 
-from connector import __version__, registry
+from connector import namesakes, registry
 from connector.errors import ConfigError, TriagedError
 
 _OWN = (
@@ -25,6 +25,9 @@ _OWN = (
     "train",
 )
 """Our commands, a module each, imported when they are asked for: `--help` must not load a model."""
+
+_REPORTS_NAMESAKES = "doctor"
+"""The command that lists namesakes among its findings, and is therefore not refused for them."""
 
 
 class _Commands(click.Group):
@@ -44,16 +47,19 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="triaged")
+@click.version_option(package_name=namesakes.DISTRIBUTION, prog_name="triaged")
 def triaged() -> None:
     """Classify help-desk tickets on this machine and write the answers back as fields."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit: 0 done, 1 failed, 2 usage, 78 configuration."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        if words[:1] != [_REPORTS_NAMESAKES]:
+            namesakes.require_none()  # no later message would tell why it fails
         code = triaged.main(
-            args=None if arguments is None else list(arguments),
+            args=words,
             prog_name="triaged",
             standalone_mode=False,
         )

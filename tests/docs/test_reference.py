@@ -27,6 +27,21 @@ def test_check_fails_when_a_file_is_out_of_date_and_writes_nothing(tmp_path, mon
     assert not list(tmp_path.iterdir())
 
 
+def test_a_front_page_without_a_place_for_the_platforms_is_refused() -> None:
+    with pytest.raises(SystemExit, match=r"README\.md"):
+        generator().front_page("# triaged\n\n<!-- platforms -->\n")
+
+
+def test_the_front_page_says_of_every_platform_which_rules_it_does_not_keep() -> None:
+    page = GENERATED["README.md"]
+    for path in (ROOT / "adapters").glob("*/quality.yaml"):
+        (row,) = [line for line in page.splitlines() if f"adapters/{path.parent.name}/RE" in line]
+        text = path.read_text("utf-8")
+        done, exempt = text.count(": done\n"), text.count("    exempt:")
+        assert f"| {done} of {done + exempt}" in row
+        assert ("; not: " in row) == bool(exempt)
+
+
 def test_the_webhook_secret_of_a_desk_is_nowhere_offered() -> None:
     assert not [path for path, text in GENERATED.items() if "webhook_secret" in text]
 

@@ -7,6 +7,7 @@ from ruamel.yaml import YAML
 
 import adapters
 
+ABOUT = ["title", "hears", "writes"]
 GRADES = ["bronze", "silver", "gold", "platinum"]
 ROLES = {"__init__.py", "config.py", "client.py", "mapping.py", "adapter.py", "webhook.py"}
 FOLDERS = sorted(each.parent for each in Path(adapters.__file__).parent.glob("*/adapter.py"))
@@ -16,6 +17,7 @@ each_adapter = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: fol
 
 def graded(folder: Path) -> dict[str, dict[str, object]]:
     found: dict[str, dict[str, object]] = YAML(typ="safe").load(folder / "quality.yaml")
+    assert list(found.pop("about")) == ABOUT
     return found
 
 
