@@ -198,6 +198,8 @@ class TrainingOrder:
     floor: int = 10
     base: str | None = None
     """A checkpoint to fine-tune too: `shipped`, a folder, or the id of a model on a hub."""
+    test: Path | None = None
+    """A file to measure on, with the same columns; without one, a fifth of the history is."""
 
 
 Train = Callable[

@@ -111,14 +111,16 @@ def choose(
 
 
 def challenge(
-    question: Question, tried: Sequence[Tried], rung: Rung, held: Numbers
+    question: Question, tried: Sequence[Tried], rung: Rung, held: tuple[Numbers, Sequence[int]]
 ) -> tuple[Question, Sequence[Tried]]:
-    """Compare a rung that is too dear for every fold with the others, on the rows of the first one.
+    """Compare a rung that may be too dear for every fold with the others, on the rows it answered.
 
-    `held` are its answers to those rows. Give the question about those rows alone, and all that was
-    tried on it, the simplest first: the earlier ones, the rung, and all of them averaged.
+    `held` are its answers, rows by labels, and the folds that it answered. Give the question about
+    those rows alone, and all that was tried on it, the simplest first: the earlier ones, the rung,
+    and all of them averaged.
     """
-    places = np.flatnonzero(question.folds == 0)
+    answers, done = held
+    places = np.flatnonzero(np.isin(question.folds, done))
     chunks = np.random.default_rng(question.seed).permutation(len(places)) % FOLDS
     asked = replace(
         question,
@@ -130,11 +132,11 @@ def challenge(
         scored(asked, one.rungs, tuple(logits[places] for logits in one.logits)) for one in tried
     ]
     singles = [one for one in earlier if len(one.rungs) == 1]
-    alone = scored(asked, (rung,), (held,))
+    alone = scored(asked, (rung,), (answers[places],))
     together = scored(
         asked,
         (*(one.rungs[0] for one in singles), rung),
-        (*(one.logits[0] for one in singles), held),
+        (*(one.logits[0] for one in singles), answers[places]),
     )
     return asked, (*earlier, alone, together)
 

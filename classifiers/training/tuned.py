@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from classifiers.encoder import Encoder, Tokens, Window
 from classifiers.training.choose import Question, Tried, challenge, simplest
 from classifiers.training.kept import Kept, Numbers
 from classifiers.training.rungs import Learnt, Lesson, Rung, TunedEncoder
+from classifiers.training.split import FOLDS
 from classifiers.training.tune import Recipe, Rows, Watch, fit
 from connector.errors import BadBundle
 
@@ -190,31 +192,55 @@ def epochs_left(done: int) -> float:
 
 
 def try_tuned(
-    question: Question, tried: Sequence[Tried], rung: TunedRung, kept: Kept
+    question: Question,
+    tried: Sequence[Tried],
+    rung: TunedRung,
+    kept: Kept,
+    late: Callable[[float], bool],
 ) -> tuple[Question, Sequence[Tried], Tried, Rung]:
-    """Fit on all folds but the first, and compare on that one, as `challenge` says.
+    """Fit outside the first fold and compare on it; where that wins, go on with the other folds.
 
-    Gives the question about those rows, all candidates, the choice, and the rung that is to learn
-    from all rows, for as many epochs as were best here.
+    The first fold tells how many epochs are best. Another one is begun unless it, and the learning
+    from all rows, would be `late`, which hears seconds. Gives the question about the rows that were
+    answered, all candidates, the choice, and the rung that is to learn from all rows.
     """
-    held = np.flatnonzero(question.folds == 0)
-    outside = np.flatnonzero(question.folds != 0)
+    answers = np.zeros((len(question.gold), len(question.labels)), np.float32)
 
-    def work() -> Numbers:
-        learnt = rung.learn(
-            question.lesson.pick(outside),
-            question.gold[outside],
-            len(question.labels),
-            question.seed,
+    def held_out(fold: int, rung: TunedRung) -> tuple[int, float]:
+        told = kept.get(
+            f"{question.name} {rung.base.name} {rung.recipe} {rung.epochs} fold {fold}",
+            lambda: _held_out(question, rung, fold),
         )
-        answers = learnt.logits(question.lesson.pick(held))
-        # One line more, so that what is found again after a kill knows it too.
-        return np.vstack([answers, np.full((1, answers.shape[1]), learnt.epochs, np.float32)])
+        answers[question.folds == fold] = told[:-1]
+        return int(told[-1, 0]), float(told[-1, 1])
 
-    told = kept.get(f"{question.name} {rung.base.name} {rung.recipe} fold 0", work)
-    final = replace(rung, epochs=int(told[-1, 0]), late=lambda _seconds, _done: False)
-    asked, candidates = challenge(question, tried, final, told[:-1])
-    return asked, candidates, simplest(candidates), final
+    epochs, seconds = held_out(0, rung)
+    final = replace(rung, epochs=epochs, late=lambda _seconds, _done: False)
+    done = [0]
+    asked, candidates = challenge(question, tried, final, (answers, done))
+    choice = simplest(candidates)
+    while final in choice.rungs and len(done) < FOLDS and not late(seconds * (1 + ALL_AGAIN)):
+        rung.say(f"fold {len(done) + 1} of {FOLDS}, about {seconds:.0f} s each")
+        held_out(len(done), final)
+        done.append(len(done))
+        asked, candidates = challenge(question, tried, final, (answers, done))
+        choice = simplest(candidates)
+    return asked, candidates, choice, final
+
+
+def _held_out(question: Question, rung: TunedRung, fold: int) -> Numbers:
+    """Answer a fold; one line more holds the epochs and seconds, which a restart asks for too."""
+    held, outside = (
+        np.flatnonzero((question.folds == fold) == is_held) for is_held in (True, False)
+    )
+    began = monotonic()
+    learnt = rung.learn(
+        question.lesson.pick(outside), question.gold[outside], len(question.labels), question.seed
+    )
+    answers = learnt.logits(question.lesson.pick(held))
+    told = np.zeros((1, answers.shape[1]), np.float32)
+    told[0, :2] = learnt.epochs, monotonic() - began
+    return np.vstack([answers, told])
 
 
 def learn_again(rung: TunedRung, question: Question, kept: Kept) -> Learnt:

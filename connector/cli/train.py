@@ -74,6 +74,12 @@ _LEARNT = tuple(str(aspect) for aspect in (Aspect.CATEGORY, Aspect.PRIORITY, Asp
     help="Fine-tune this DistilBERT too, where it wins: `shipped`, a folder, or a hub's id such as"
     " distilbert-base-multilingual-cased. Takes minutes to hours.",
 )
+@click.option(
+    "--test",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Measure on this file, of the same columns, instead of a fifth of HISTORY.",
+)
 @options.as_json
 def command(  # noqa: PLR0913 - an option each
     history: Path,
@@ -86,6 +92,7 @@ def command(  # noqa: PLR0913 - an option each
     floor: int,
     seed: int,
     base: str | None,
+    test: Path | None,
     as_json: bool,
 ) -> None:
     """Learn a bundle from HISTORY (.csv, .jsonl or .parquet); started again, it goes on."""
@@ -102,6 +109,7 @@ def command(  # noqa: PLR0913 - an option each
         seed=seed,
         floor=floor,
         base=base,
+        test=test,
     )
     if not order.text:
         raise click.BadParameter("name at least one column", param_hint="--text")

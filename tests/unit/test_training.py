@@ -120,6 +120,18 @@ def test_the_same_history_and_seed_give_the_same_bundle(order, tmp_path) -> None
     assert a.files[a.manifest.arrays] == b.files[b.manifest.arrays]
 
 
+def test_a_file_of_its_own_is_measured_on_and_never_learnt_from(order, tmp_path) -> None:
+    lines = order.history.read_text(encoding="utf-8").splitlines()
+    copied = lines[1:31]
+    later = [f"Later: the {' '.join(WORDS['network'][:4])} in hall {one},network" for one in "abc"]
+    test = tmp_path / "test.csv"
+    test.write_text("\n".join([lines[0], *copied, *later]) + "\n", encoding="utf-8")
+    told = train(replace(order, output=tmp_path / "o", test=test), plain, lambda _: None)
+    assert told["aspects"][Aspect.CATEGORY]["test"]["n"] == 33
+    assert told["rows"] == 184  # 181 in the history, of which 30 are in the file too
+    assert told["left_out"] == 30
+
+
 def test_without_time_the_simplest_rung_is_made_and_that_is_said(order, tmp_path) -> None:
     said: list[str] = []
     hurried = replace(order, output=tmp_path / "hurried", minutes=1e-9)

@@ -28,7 +28,7 @@ from classifiers.encoder import Tokens, Window  # noqa: E402
 from classifiers.engine import load  # noqa: E402
 from classifiers.manifest import DistilbertMember  # noqa: E402
 from classifiers.training import tune, tuned  # noqa: E402
-from classifiers.training.choose import Tried, simplest  # noqa: E402
+from classifiers.training.choose import Tried, scored, simplest  # noqa: E402
 from classifiers.training.kept import Kept  # noqa: E402
 from classifiers.training.recipe import train  # noqa: E402
 from classifiers.training.rungs import HeadsRung, Lesson, LinearRung  # noqa: E402
@@ -271,7 +271,7 @@ def test_a_bundle_holds_the_fine_tuned_encoder_and_serves_it(order, monkeypatch)
     told = train(order, plain, said.append)
     found = told["aspects"][Aspect.CATEGORY]
     assert found["chosen"]["rungs"] == "distilbert"
-    assert "distilbert" in found["chosen"]["folds"]["on one fold"]
+    assert "distilbert" in found["chosen"]["folds"]["beside distilbert"]["folds"]
     assert found["test"]["macro_f1"] > 0.9
     assert any("epoch 1" in step for step in said)
     bundle = open_bundle(order.output)
@@ -308,6 +308,47 @@ def test_what_was_finished_is_found_again_after_a_kill(order, checkpoint, tmp_pa
     assert kept.found == 1
     assert first.encoder == again.encoder
     assert order.base == str(checkpoint)
+
+
+@pytest.mark.parametrize(("folds_in_time", "rows"), [(1, 12), (3, 36), (5, 60)])
+def test_a_winner_answers_as_many_folds_as_there_is_time_for(
+    checkpoint, tmp_path, monkeypatch, folds_in_time, rows
+) -> None:
+    monkeypatch.setattr(tuned, "simplest", lambda tried: tried[-2])  # the rung alone
+    texts, gold = tickets(60)
+    question = tuned.Question(
+        name="q", labels=LABELS, lesson=lesson(texts), gold=gold, folds=np.arange(60) // 12, seed=1
+    )
+    asked: list[float] = []
+
+    def late(seconds: float) -> bool:
+        asked.append(seconds)
+        return len(asked) >= folds_in_time
+
+    one = rung(checkpoint, recipe=replace(QUICK, epochs=1))
+    answered, _, choice, final = tuned.try_tuned(question, [], one, Kept(tmp_path), late)
+    assert len(answered.gold) == rows == len(choice.logits[0])
+    assert answered.lesson.texts == texts[:rows]
+    assert min(asked) > 0
+    assert final.epochs == 1
+    # A restart finds every fold, and what it is told of their time does not change.
+    kept, again = Kept(tmp_path), list(asked)
+    asked.clear()
+    tuned.try_tuned(question, [], one, kept, late)
+    assert kept.found == folds_in_time
+    assert asked == again
+
+
+def test_a_loser_costs_one_fold(checkpoint, tmp_path) -> None:
+    texts, gold = tickets(60)
+    question = tuned.Question(
+        name="q", labels=LABELS, lesson=lesson(texts), gold=gold, folds=np.arange(60) // 12, seed=1
+    )
+    known = scored(question, (LinearRung(),), (np.eye(3, dtype=np.float32)[gold] * 9,))
+    one, kept = rung(checkpoint, recipe=replace(QUICK, epochs=1)), Kept(tmp_path)
+    _, _, choice, final = tuned.try_tuned(question, [known], one, kept, lambda _: False)
+    assert final not in choice.rungs
+    assert len(list(tmp_path.glob("*.npy"))) == 1
 
 
 def test_a_hub_id_is_fetched_and_a_wrong_name_is_told(checkpoint, monkeypatch) -> None:
