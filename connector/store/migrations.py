@@ -3,8 +3,9 @@
 Each step is frozen: it names its tables and columns itself, never by `schema`, which moves on.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Float,
     Integer,
     String,
+    Text,
     func,
     insert,
     inspect,
@@ -98,5 +100,78 @@ def _leave_2(operations: Operations) -> None:
     )
 
 
-_STEPS: Mapping[int, Callable[[Operations], None]] = MappingProxyType({1: _leave_1, 2: _leave_2})
+def _leave_3(operations: Operations) -> None:
+    """What people made of the answers, the ladder, the options, the brake, and tickets' ways."""
+    for name in ("filed_at", "assigned_at"):
+        moment: Column[float] = Column(name, Float)
+        operations.add_column("cases", moment)
+    for name in ("reassigned", "reopened"):
+        times: Column[int] = Column(name, Integer, nullable=False, server_default="0")
+        operations.add_column("cases", times)
+    for table, columns in _tables_of_4().items():
+        operations.create_table(table, *columns)
+    operations.create_index("feedback_judged", "feedback", ["tenant", "aspect", "judged_at"])
+    operations.create_index("feedback_waiting", "feedback", ["judged_at", "decided_at"])
+
+
+def _text(name: str, *, primary_key: bool = False, default: str | None = None) -> Column[str]:
+    """Give a column for words from outside, whose length only SQLite's schema names."""
+    kind = String().with_variant(String(255), "sqlite")
+    return Column(name, kind, nullable=False, primary_key=primary_key, server_default=default)
+
+
+def _tables_of_4() -> Mapping[str, Sequence[Column[Any]]]:
+    def key(name: str, length: int) -> Column[str]:
+        return Column(name, String(length), primary_key=True)
+
+    words = Text().with_variant(String(), POSTGRESQL)
+
+    return {
+        "feedback": (
+            key("tenant", 63),
+            _text("ticket", primary_key=True),
+            key("aspect", 16),
+            _text("label"),
+            _text("value"),
+            Column("action", String(16), nullable=False),
+            Column("precision", Float, nullable=False),
+            _text("bundle"),
+            Column("decided_at", Float, nullable=False),
+            Column("state", String(16), nullable=False),
+            _text("truth", default=""),
+            Column("seen_at", Float, nullable=False),
+            Column("judged_at", Float),
+        ),
+        "levels": (
+            key("tenant", 63),
+            key("aspect", 16),
+            _text("label", primary_key=True),
+            Column("mode", String(16), nullable=False),
+            Column("since", Float, nullable=False),
+            Column("reason", words, nullable=False, server_default=""),
+        ),
+        "options": (
+            key("tenant", 63),
+            key("aspect", 16),
+            _text("label", primary_key=True),
+            _text("value"),
+            Column("seen_at", Float, nullable=False),
+            Column("gone_at", Float),
+        ),
+        "writes": (
+            key("tenant", 63),
+            Column("minute", Integer, primary_key=True, autoincrement=False),
+            Column("tickets", Integer, nullable=False),
+        ),
+        "brakes": (
+            key("tenant", 63),
+            Column("pulled_at", Float, nullable=False),
+            Column("detail", words, nullable=False),
+        ),
+    }
+
+
+_STEPS: Mapping[int, Callable[[Operations], None]] = MappingProxyType(
+    {1: _leave_1, 2: _leave_2, 3: _leave_3}
+)
 """By the version that a step leaves behind."""

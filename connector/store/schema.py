@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-VERSION = 3
+VERSION = 4
 """The schema's version, kept in the database; a daemon refuses one that it does not know."""
 
 metadata = MetaData()
@@ -203,7 +203,82 @@ cases = Table(
     Column("assignee", Words(255), nullable=False, server_default=""),
     Column("vector", LargeBinary, nullable=False),
     Column("updated_at", Float, nullable=False),
+    # The ticket's way through people's hands, as far as looks at it showed it.
+    Column("filed_at", Float),
+    Column("assigned_at", Float),
+    Column("reassigned", Integer, nullable=False, server_default="0"),
+    Column("reopened", Integer, nullable=False, server_default="0"),
     PrimaryKeyConstraint("tenant", "ticket"),
     Index("cases_recent", "tenant", "status", "updated_at"),
     Index("cases_age", "updated_at"),
+)
+
+# What people made of an answer: the value that stood on the ticket in the end.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("tenant", String(63), nullable=False),
+    Column("ticket", Words(255), nullable=False),
+    Column("aspect", String(16), nullable=False),
+    Column("label", Words(255), nullable=False),
+    # The desk's word for the label: what was set, or would have been.
+    Column("value", Words(255), nullable=False),
+    Column("action", String(16), nullable=False),
+    # The dial that the answer had to meet.
+    Column("precision", Float, nullable=False),
+    Column("bundle", Words(255), nullable=False),
+    Column("decided_at", Float, nullable=False),
+    Column("state", String(16), nullable=False),
+    # The desk's word for what a person chose instead, or chose by themselves.
+    Column("truth", Words(255), nullable=False, server_default=""),
+    Column("seen_at", Float, nullable=False),
+    Column("judged_at", Float),
+    PrimaryKeyConstraint("tenant", "ticket", "aspect"),
+    Index("feedback_judged", "tenant", "aspect", "judged_at"),
+    Index("feedback_waiting", "judged_at", "decided_at"),
+)
+
+# How far a class may go, where that is less than the tenant's file says; "" is all of an aspect.
+levels = Table(
+    "levels",
+    metadata,
+    Column("tenant", String(63), nullable=False),
+    Column("aspect", String(16), nullable=False),
+    Column("label", Words(255), nullable=False),
+    Column("mode", String(16), nullable=False),
+    # What happened earlier is no evidence about this level.
+    Column("since", Float, nullable=False),
+    Column("reason", Words, nullable=False, server_default=""),
+    PrimaryKeyConstraint("tenant", "aspect", "label"),
+)
+
+# The desk's options that answers need, as the last look found them.
+options = Table(
+    "options",
+    metadata,
+    Column("tenant", String(63), nullable=False),
+    Column("aspect", String(16), nullable=False),
+    Column("label", Words(255), nullable=False),
+    Column("value", Words(255), nullable=False),
+    Column("seen_at", Float, nullable=False),
+    Column("gone_at", Float),
+    PrimaryKeyConstraint("tenant", "aspect", "label"),
+)
+
+# Tickets that were written to, by the minute, for as long as the brake looks back.
+writes = Table(
+    "writes",
+    metadata,
+    Column("tenant", String(63), nullable=False),
+    Column("minute", Integer, nullable=False),
+    Column("tickets", Integer, nullable=False),
+    PrimaryKeyConstraint("tenant", "minute"),
+)
+
+brakes = Table(
+    "brakes",
+    metadata,
+    Column("tenant", String(63), primary_key=True),
+    Column("pulled_at", Float, nullable=False),
+    Column("detail", Words, nullable=False),
 )

@@ -1,18 +1,21 @@
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine, make_url
 
 from connector.errors import StateUnusable
 from connector.model import TenantId
+from connector.settings import SQLITE
 from connector.store import Place, Store
 from connector.store.schema import VERSION, metadata
 from connector.store.sqlite import FILE
 
-FIRST = Path(__file__).parents[1] / "fixtures" / "store" / "version-1.sql"
+SCHEMAS = Path(__file__).parents[1] / "fixtures" / "store"
+FIRST = SCHEMAS / "version-1.sql"
 ACME = TenantId("acme")
 
 
@@ -75,3 +78,40 @@ def test_a_newer_version_is_refused_and_left_as_it_is(old, clock) -> None:
     with pytest.raises(StateUnusable, match=f"has schema version {VERSION + 1}"):
         Store(Place(old), clock)
     assert indexes(old) == before
+
+
+@pytest.fixture
+def third(place) -> Iterator[tuple[Place, Engine]]:
+    """Give a database of version 3, on each of the kinds."""
+    if place.url == SQLITE:
+        place.directory.mkdir(mode=0o700)
+        engine = create_engine(f"sqlite:///{place.directory / FILE}")
+    else:
+        engine = create_engine(make_url(place.url).set(password=place.password.reveal()))
+    told = (SCHEMAS / f"version-3-{engine.dialect.name}.sql").read_text("utf-8")
+    with engine.begin() as connection:
+        for statement in told.split(";\n"):
+            if statement.strip():
+                connection.exec_driver_sql(statement)
+    yield place, engine
+    engine.dispose()
+
+
+def test_version_3_gets_the_present_schema(third, clock) -> None:
+    place, engine = third
+    with Store(place, clock):
+        pass
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_work_of_version_3_goes_on(third, clock) -> None:
+    place, _ = third
+    with Store(place, clock) as store:
+        assert store.inbox.cursor(ACME) == "after two"
+        [ready] = store.inbox.claim(32, tenants=[ACME])
+        assert ready.ticket == "2"
+        [case] = store.cases.resolved(ACME)
+        assert (case.ticket, case.assignee) == ("1", "a1")
+        balances = {one.tenant: (one.received, one.missing) for one in store.audit()}
+        assert balances == {"acme": (2, 0)}
