@@ -24,6 +24,13 @@ _MAY_HOLD_SECRETS = {"desk", "intake", "store", "store_password"}
 DESK_SECRETS = {"webhook_secret": "secret", "previous_webhook_secret": "previous_secret"}
 """The options of a desk that `intake.webhook` fills in, and its key for each."""
 
+
+def spelt(option: str) -> str:
+    """Give the key under which a desk's option stands in a tenant file."""
+    key = DESK_SECRETS.get(option)
+    return f"intake.webhook.{key}" if key else f"desk.{option}"
+
+
 _PLACE = re.compile(r"(.+?):(\d+):(\d+): ")
 
 ModelT = TypeVar("ModelT", bound=BaseModel)

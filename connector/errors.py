@@ -91,8 +91,8 @@ class ConfigError(TriagedError):
 
 
 class SecretMissing(ConfigError):
-    """A secret that the configuration names cannot be read. Store it under that name with
-    `keyring set triaged NAME`, or give it to the service as a systemd credential of that name.
+    """A secret that the configuration names cannot be read. Store it with `triaged secret set
+    NAME`, as the same user, or give it to the service as a systemd credential of that name.
     """
 
     def __str__(self) -> str:
@@ -106,6 +106,13 @@ class NamesTaken(TriagedError):
     """
 
     exit_code = EXIT_CONFIG
+
+
+class SecretNotStored(TriagedError):
+    """A secret was not stored, for it would not be safe. On a server run `triaged secret` as root
+    with systemd 250 or later, on a desktop with its keyring unlocked. In a container, give each
+    secret as a file of its name, and the folder in the variable CREDENTIALS_DIRECTORY.
+    """
 
 
 class BadBundle(TriagedError):

@@ -1,4 +1,4 @@
-"""One line per event: for people on a terminal, JSON elsewhere; personal data masked last."""
+"""One line per event, text on a terminal, JSON elsewhere; personal data and secrets masked last."""
 
 import io
 import logging
@@ -10,6 +10,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from connector.clean import mask
+from connector.redaction import redact
 
 _TEXTS = frozenset({"error", "detail", "warning", "reason"})
 """Keys of our events that hold sentences; the others hold names and figures."""
@@ -29,7 +30,7 @@ def configure(*, stream: TextIO | None = None, json: bool | None = None) -> None
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[*stamps, _mask, renderer],
+        processors=[*stamps, _mask, renderer, _redact],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(file=target),
         cache_logger_on_first_use=False,
@@ -62,7 +63,11 @@ def _configure_libraries(target: TextIO, stamps: list[Processor], renderer: Proc
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *stamps, _mask_all],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                renderer,
+                _redact,
+            ],
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
@@ -93,3 +98,8 @@ def _mask_all(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Mask a library's message; its traceback is dropped, whose last line may hold anything."""
     event.pop("exc_info", None)
     return {**event, "event": mask(str(event["event"]))}
+
+
+def _redact(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+    """Hide every known secret in the line as it will be written; whatever key it came under."""
+    return cast(EventDict, redact(cast(str, line)))

@@ -20,6 +20,7 @@ _OWN = (
     "queue",
     "run",
     "sandbox",
+    "secret",
     "status",
     "store",
     "train",

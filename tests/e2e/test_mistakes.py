@@ -145,7 +145,7 @@ def test_a_missing_secret_exits_78_with_its_name(tenanted, command) -> None:
     assert ended.returncode == 78
     told = ended.stdout + ended.stderr
     assert "secret `acme.sandbox.zendesk-token` is not in the keyring" in told
-    assert "keyring set triaged NAME" in told
+    assert "triaged secret set NAME" in told
     assert "Traceback" not in told
 
 

@@ -46,7 +46,7 @@ def test_a_secret_that_is_not_there_is_named_with_the_remedy(
     with pytest.raises(SecretMissing) as caught:
         secrets.resolver()(name)
     assert str(caught.value).startswith(f"secret `{name}` is not in the keyring")
-    assert "keyring set triaged NAME" in str(caught.value)
+    assert "triaged secret set NAME" in str(caught.value)
     assert caught.value.exit_code == 78
 
 
