@@ -244,6 +244,11 @@ class MemoryAdapter:
             said = f"{ticket_id}.{next(self._changes)}"
             self._store(replace(ticket, last_message=text, last_message_id=said))
 
+    def answer(self, ticket_id: TicketId) -> None:
+        """Have an agent write to the requester."""
+        with self._lock:
+            self._store(replace(self.read(ticket_id), answered=True))
+
     def change(
         self,
         ticket_id: TicketId,

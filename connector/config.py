@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from connector import shelf, yamlfile
+from connector import rulebook, shelf, yamlfile
 from connector.errors import ConfigError
 from connector.model import TAGS, Aspect, Mode
 from connector.ports import Platform
@@ -107,6 +107,7 @@ def _tenant(
     if tenant is None or desk is None:
         return None
     problems.extend(_contradictions(tenant, file))
+    problems.extend(_contradicting_rules(tenant, file))
     return tenant.model_copy(update={"desk": desk})
 
 
@@ -238,6 +239,18 @@ def _contradictions(tenant: TenantSettings, file: YamlFile) -> Iterator[str]:
                 f"{file.at(['aspects', aspect, 'field'])}: {path}.field: {settings.field!r} is"
                 f" already written by {other}; give each aspect a field of its own"
             )
+
+
+def _contradicting_rules(tenant: TenantSettings, file: YamlFile) -> Iterator[str]:
+    """Yield rules that cannot be meant, and those for an aspect that is off."""
+    for path, problem in rulebook.contradictions(tenant.rules):
+        where = ("rules", *path)
+        yield f"{file.at(where)}: {'.'.join(where)}: {problem}"
+    active = dict(tenant.aspects.active())
+    for aspect in (Aspect.PRIORITY, Aspect.CATEGORY):
+        if aspect not in active and aspect in tenant.rules.model_fields_set:
+            place = file.at(["rules", aspect], key=True)
+            yield f"{place}: rules.{aspect}: the aspect is off; give it a mode, or remove its rules"
 
 
 def _unknown_bundles(

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from connector.model import (
     TAGS,
@@ -31,6 +32,8 @@ class Rule:
     precision: float = 0.0
     values: Mapping[str, str]
     treat_as_empty: frozenset[str] = frozenset()
+    can_suggest: bool = True
+    """Whether the desk keeps tags, in which suggestions are shown."""
 
     @property
     def by_tag(self) -> bool:
@@ -43,22 +46,63 @@ class Rule:
         return f"{TAGS}:{self.aspect}" if self.by_tag else self.field.id
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserved:
+    """What is a person's to decide, and why: single aspects (`from_auto`), which may be suggested
+    at most, and the ticket as a whole once somebody is at work on it (`taken_up`).
+    """
+
+    from_auto: Mapping[Aspect, str] = field(default_factory=lambda: MappingProxyType({}))
+    taken_up: str = ""
+
+
+NOTHING_RESERVED = Reserved()
+
+
 def decide(
     ticket: Ticket,
     predictions: Sequence[Prediction],
     rules: Sequence[Rule],
     ours: Mapping[str, FieldValue],
+    *,
+    undone: frozenset[str] = frozenset(),
+    reserved: Reserved = NOTHING_RESERVED,
 ) -> tuple[Verdict, ...]:
-    """Give one verdict per rule; `ours` holds the value that we last wrote in each slot.
+    """Give one verdict per rule; `ours` holds the value that we last wrote in each slot, `undone`
+    the slots in which that was taken back, and which are left alone from then on.
 
     A value that is on the ticket and is not ours was set by a person, and a value of ours that
     is no longer there was removed by one: both stay as they are.
     """
     answers = {prediction.aspect: prediction for prediction in predictions}
     return tuple(
-        _verdict(ticket, answers[rule.aspect], rule, ours)
+        _within(reserved, _Slate(ticket, ours, undone), answers[rule.aspect], rule)
         for rule in rules
         if rule.aspect in answers
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Slate:
+    """A ticket, and what is known of our earlier writes to it."""
+
+    ticket: Ticket
+    ours: Mapping[str, FieldValue]
+    undone: frozenset[str]
+
+
+def _within(reserved: Reserved, slate: _Slate, prediction: Prediction, rule: Rule) -> Verdict:
+    """Decide within what a person keeps to himself, and tell where that made a difference."""
+    why = reserved.from_auto.get(rule.aspect, "")
+    if why and rule.mode is Mode.AUTO:
+        suggests = Mode.SUGGEST if rule.can_suggest else Mode.SHADOW
+        found = _verdict(slate, prediction, replace(rule, mode=suggests))
+        return replace(found, reason=f"{found.reason} Not automatic: {why}.".strip())
+    found = _verdict(slate, prediction, rule)
+    if found.update is None or not reserved.taken_up or rule.aspect is Aspect.SENTIMENT:
+        return found
+    return replace(
+        found, action=Action.PERSON, update=None, reason=f"{reserved.taken_up}; this stays"
     )
 
 
@@ -80,9 +124,9 @@ def still_wanted(ticket: Ticket, verdicts: Sequence[Verdict]) -> Mapping[str, Fi
     }
 
 
-def _verdict(
-    ticket: Ticket, prediction: Prediction, rule: Rule, ours: Mapping[str, FieldValue]
-) -> Verdict:
+def _verdict(slate: _Slate, prediction: Prediction, rule: Rule) -> Verdict:
+    ticket, ours = slate.ticket, slate.ours
+
     def verdict(action: Action, reason: str, update: FieldUpdate | None = None) -> Verdict:
         return Verdict(
             prediction=prediction, action=action, slot=rule.slot, reason=reason, update=update
@@ -90,7 +134,7 @@ def _verdict(
 
     if prediction.label is None:
         return verdict(Action.ABSTAIN, prediction.reason or "the model is not sure enough")
-    if shortfall := _shortfall(prediction, rule.precision):
+    if not prediction.is_ordered and (shortfall := _shortfall(prediction, rule.precision)):
         return verdict(Action.ABSTAIN, shortfall)
     if rule.mode is Mode.SHADOW:
         return verdict(Action.RECORD, prediction.reason)
@@ -100,8 +144,8 @@ def _verdict(
     update = _update(ticket, rule, value, ours)
     if standing(ticket, update):
         return verdict(Action.EQUAL, "the desk already holds this value")
-    if _is_a_persons(ticket, rule, ours):
-        return verdict(Action.PERSON, "a person set this; it stays")
+    if of_a_person := _is_a_persons(slate, rule):
+        return verdict(Action.PERSON, of_a_person)
     action = Action.SUGGEST if rule.mode is Mode.SUGGEST else Action.WRITE
     return verdict(action, prediction.reason, update)
 
@@ -141,14 +185,20 @@ def _update(ticket: Ticket, rule: Rule, value: str, ours: Mapping[str, FieldValu
     )
 
 
-def _is_a_persons(ticket: Ticket, rule: Rule, ours: Mapping[str, FieldValue]) -> bool:
+def _is_a_persons(slate: _Slate, rule: Rule) -> str:
+    """Say why what stands in a slot stays; nothing when it may be changed."""
+    ticket, ours = slate.ticket, slate.ours
+    present = ticket.fields.get(rule.field.id)
+    if rule.slot in slate.undone:
+        return "what was written here was undone; it stays so"
     if rule.by_tag:
         earlier = ours.get(rule.slot)
-        return earlier is not None and earlier not in ticket.tags
-    present = ticket.fields.get(rule.field.id)
-    if rule.slot in ours:
-        return not _same(present, ours[rule.slot])
-    return not _same(present, None) and present not in rule.treat_as_empty
+        stays = earlier is not None and earlier not in ticket.tags
+    elif rule.slot in ours:
+        stays = not _same(present, ours[rule.slot])
+    else:
+        stays = not _same(present, None) and present not in rule.treat_as_empty
+    return "a person set this; it stays" if stays else ""
 
 
 def _same(one: FieldValue, other: FieldValue) -> bool:

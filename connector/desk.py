@@ -17,6 +17,7 @@ from connector.model import (
     TenantId,
 )
 from connector.ports import Adapter, Classifier, Engine, ListsStaff
+from connector.rulebook import NO_RULES, PriorityRules, Rulebook
 from connector.settings import AspectSettings, TenantSettings
 
 _WRITABLE = {FieldKind.TEXT, FieldKind.CHOICE, FieldKind.AGENT, FieldKind.TAGS}
@@ -35,6 +36,7 @@ class Desk:
     staff: Staff
     fields: tuple[FieldInfo, ...] = ()
     """Those that the desk had when it was connected."""
+    book: Rulebook = NO_RULES
 
 
 def connect(settings: TenantSettings, adapter: Adapter, engine: Engine) -> Desk:
@@ -54,6 +56,7 @@ def connect(settings: TenantSettings, adapter: Adapter, engine: Engine) -> Desk:
         rules=tuple(_rule(aspect, chosen, fields) for aspect, chosen in settings.aspects.active()),
         staff=staff_of(adapter),
         fields=fields,
+        book=settings.rules,
     )
 
 
@@ -81,9 +84,29 @@ def _require_fit(settings: TenantSettings, fields: Sequence[FieldInfo], engine: 
         aspect: tuple(chosen.labels) or tuple(engine.labels(aspect))
         for aspect, chosen in settings.aspects.active()
     }
-    problems = list(_problems(settings, fields, labels))
+    wider = settings.rules.category.parents.values()
+    labels |= {Aspect.CATEGORY: (*labels.get(Aspect.CATEGORY, ()), *wider)}
+    problems = [*_problems(settings, fields, labels), *_unruled(settings, labels)]
     if problems:
         raise ConfigError(problems)
+
+
+def _unruled(settings: TenantSettings, labels: Mapping[Aspect, Sequence[str]]) -> Iterator[str]:
+    """Yield what rules cannot go by: priorities without a rank, orders for categories unknown."""
+    rules = settings.rules
+    unranked = [one for one in labels.get(Aspect.PRIORITY, ()) if one not in rules.priority.order]
+    if unranked and rules.priority != PriorityRules():
+        yield (
+            f"{settings.tenant}: rules.priority.order: the model also answers"
+            f" {', '.join(unranked)}; name all priorities, the lowest first"
+        )
+    known = labels[Aspect.CATEGORY]
+    for name, order in rules.category.orders.items():
+        if order.label not in known:
+            yield (
+                f"{settings.tenant}: rules.category.orders.{name}.label: there is no category"
+                f" {order.label!r}; the model answers {', '.join(known)}"
+            )
 
 
 def _rule(aspect: Aspect, settings: AspectSettings, fields: Sequence[FieldInfo]) -> Rule:
@@ -94,6 +117,7 @@ def _rule(aspect: Aspect, settings: AspectSettings, fields: Sequence[FieldInfo])
         precision=settings.precision,
         values=settings.values,
         treat_as_empty=frozenset(settings.treat_as_empty),
+        can_suggest=any(field.id == TAGS for field in fields),
     )
 
 

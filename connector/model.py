@@ -66,8 +66,9 @@ class Ticket:
     """A ticket as its desk showed it at one moment; `revision` makes a later write conditional.
 
     `description` is the first message as filed and may hold HTML; `last_message` is the
-    requester's newest later message, empty when there is none. `fields` holds the present values
-    of every field that a tenant may map, keyed by the ids that `describe_fields` gives.
+    requester's newest later message, empty when there is none. `organisation` is the requester's,
+    by its id; `answered` tells that an agent's message to them was seen. `fields` holds the present
+    values of every field that a tenant may map, keyed by the ids that `describe_fields` gives.
     Times are aware, UTC.
     """
 
@@ -81,11 +82,13 @@ class Ticket:
     last_message: str = ""
     last_message_id: str = ""
     requester: str = ""
+    organisation: str = ""
     group: str = ""
     assignee: str = ""
     fields: Mapping[str, FieldValue] = field(default_factory=lambda: MappingProxyType({}))
     tags: frozenset[str] = frozenset()
     url: str = ""
+    answered: bool = False
 
     @property
     def content_hash(self) -> str:
@@ -186,7 +189,8 @@ class Prediction:
     confidence, for answers of this label that are at least as sure; `None` where the model was not
     measured on tickets like these. `ranking` lists (label, probability), best first. `display` is
     the label as a person reads it (an agent's name for the id in `label`). `reason` is one sentence
-    for agents.
+    for agents. `rules` names the tenant's rules that changed the answer, and `said` is the label
+    that the model had given; with `is_ordered` a rule gives it whatever the model's certainty.
     """
 
     aspect: Aspect
@@ -196,6 +200,9 @@ class Prediction:
     ranking: tuple[tuple[str, float], ...] = ()
     display: str = ""
     reason: str = ""
+    said: str | None = None
+    rules: tuple[str, ...] = ()
+    is_ordered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

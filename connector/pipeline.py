@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from connector import assign
+from connector import assign, rules
 from connector.clean import clean
-from connector.decide import decide, standing, still_wanted
+from connector.decide import Reserved, decide, standing, still_wanted
 from connector.desk import Desk
 from connector.errors import Conflict, Gone, Rejected
 from connector.model import Aspect, Prediction, Reading, Status, Ticket, TicketId
@@ -168,16 +168,31 @@ def _plan(
 ) -> Entry:
     _settle_stale(desk, store, ticket)
     ours = store.ledger.written(desk.tenant, ticket.id)
-    predictions = (*reading.predictions, *suggest(reading.vector, ticket.group))
+    ruling = _ruled(desk, ticket, (*reading.predictions, *suggest(reading.vector, ticket.group)))
+    by_people = rules.taken_up(ticket, ours) if ours and not desk.book.always_retriages else ""
     return Entry(
         ticket=ticket.id,
         content_hash=ticket.content_hash,
         outcome=Outcome.PLANNED,
         bundle=desk.bundle,
         language=reading.language,
-        verdicts=decide(ticket, predictions, desk.rules, ours),
+        verdicts=decide(
+            ticket,
+            ruling.predictions,
+            desk.rules,
+            ours,
+            reserved=Reserved(from_auto=ruling.kept_from_auto, taken_up=by_people),
+        ),
         vector=reading.vector,
     )
+
+
+def _ruled(desk: Desk, ticket: Ticket, predictions: Sequence[Prediction]) -> rules.Ruling:
+    """Put the tenant's guard rails over what the model says."""
+    names = {group.id: group.name for group in desk.staff.groups}
+    facts = rules.Facts(ticket=ticket, text=clean(ticket), group=names.get(ticket.group, ""))
+    bars = {rule.aspect: rule.precision for rule in desk.rules}
+    return rules.apply(facts, predictions, desk.book, bars)
 
 
 def _settle_stale(desk: Desk, store: Store, ticket: Ticket) -> None:

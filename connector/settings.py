@@ -10,9 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     WrapValidator,
@@ -23,6 +21,8 @@ from sqlalchemy.exc import ArgumentError
 
 from connector.model import Aspect, Mode, TenantId
 from connector.ports import BundleName, SecretName
+from connector.rulebook import Rulebook
+from connector.section import Section, Texts
 
 MOST_PORT = 65535
 
@@ -105,14 +105,6 @@ def _threads(value: object, validate: Callable[[object], int | str]) -> int | st
 
 
 Threads = Annotated[Literal["auto"] | Annotated[int, Field(ge=1, le=256)], WrapValidator(_threads)]
-
-
-class Section(BaseModel):
-    """A part of a file: frozen, and refusing keys that it does not know."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=False, use_attribute_docstrings=True
-    )
 
 
 class Web(Section):
@@ -214,13 +206,6 @@ class Intake(Section):
     """Take webhooks at `POST /hooks/{tenant}` too: faster, but only a hint."""
 
 
-def _texts(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-Texts = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_texts)]
-
-
 class AspectSettings(Section):
     """How one aspect is answered, and where the answer goes."""
 
@@ -268,6 +253,7 @@ class TenantSettings(Section):
     that `models.bundle` says."""
     intake: Intake = Intake()
     aspects: Aspects
+    rules: Rulebook = Rulebook()
 
     @property
     def id(self) -> TenantId:

@@ -18,7 +18,8 @@ from connector import errors, registry
 from connector.cli.main import main as entry
 from connector.cli.main import triaged
 from connector.ports import Platform, SecretName
-from connector.settings import DaemonSettings, TenantSettings, Texts
+from connector.section import Texts
+from connector.settings import DaemonSettings, TenantSettings
 
 ROOT = ROOT_OF_CODE = Path(__file__).resolve().parent.parent
 WIDTH = 100
@@ -36,6 +37,8 @@ PLATFORMS_BEGIN, PLATFORMS_END = "<!-- platforms -->", "<!-- /platforms -->"
 
 ASPECTS = "aspects."
 ASPECT_KEYS = "AspectSettings"
+WHEN = "When"
+"""Sections that stand in many places and are described once."""
 
 CONFIGURATION = """\
 One file for the daemon, one file for each tenant. The files are YAML 1.2 in UTF-8: `no` and `off`
@@ -150,6 +153,8 @@ def configuration_page() -> str:
         _said(tenant["$defs"][ASPECT_KEYS]),
         _table(_keys(tenant["$defs"][ASPECT_KEYS], tenant["$defs"], f"{ASPECTS}ASPECT.")),
     ]
+    when = tenant["$defs"][WHEN]
+    parts += ["## Keys of each when", _said(when), _table(_keys(when, tenant["$defs"], "when."))]
     for platform in platforms():
         desk = tenant["$defs"][f"Desk_{platform.name}"]
         parts.append(f"## desk: platform {platform.name}")
@@ -173,12 +178,33 @@ def _keys(
         if path.startswith(ASPECTS) and ASPECT_KEYS in str(node):
             meaning = f"How {key} is answered; see [below](#keys-of-each-aspect)."
             yield (f"`{path}`", "section", "off", meaning)
+        elif found is definitions.get(WHEN):
+            meaning = f"{meaning} See [below](#keys-of-each-when)."
+            yield (f"`{path}`", "section", default, meaning)
+        elif each := _of_each(found, definitions):
+            mark, section = each
+            kind = "map of name to section" if mark == "NAME" else "list of sections"
+            yield (f"`{path}`", kind, default, meaning)
+            yield from _keys(section, definitions, f"{path}.{mark}.")
         elif found.get("properties"):
             shown = "none" if optional else ("required" if default == "required" else "")
             yield (f"`{path}`", "section", shown, meaning)
             yield from _keys(found, definitions, f"{path}.")
         else:
             yield (f"`{path}`", _type(found, definitions), default, meaning)
+
+
+def _of_each(
+    node: Mapping[str, Any], definitions: Mapping[str, Any]
+) -> tuple[str, Mapping[str, Any]] | None:
+    """Give the section that every entry of a map or list is, and how an entry is written."""
+    for place, mark in (("additionalProperties", "NAME"), ("items", "N")):
+        entry = node.get(place)
+        if isinstance(entry, Mapping):
+            section, _ = _resolved(entry, definitions)
+            if section.get("properties"):
+                return mark, section
+    return None
 
 
 def _resolved(
@@ -212,6 +238,8 @@ def _type(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     allowed = [node["const"]] if "const" in node else node.get("enum", ())
     if allowed:
         return ", ".join(f"`{each}`" for each in allowed)
+    if "$ref" in node:
+        return _type(_resolved(node, definitions)[0], definitions)
     pattern = str(node.get("pattern", ""))
     if pattern.startswith("^secret:"):
         return "secret"
@@ -327,7 +355,7 @@ def _table(
     rows: Iterator[Sequence[str]], heading: Sequence[str] = ("key", "type", "default", "meaning")
 ) -> str:
     lines = [heading, ["---"] * len(heading), *rows]
-    cells = ([cell.replace("|", r"\|") for cell in line] for line in lines)
+    cells = ([" ".join(cell.split()).replace("|", r"\|") for cell in line] for line in lines)
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 

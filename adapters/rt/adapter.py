@@ -258,7 +258,10 @@ class RequestTrackerAdapter:
         """Give the ticket's new state; its messages are as they were, nothing here reads them."""
         after = self._ticket(raw, Thread(first=ticket.description))
         return replace(
-            after, last_message=ticket.last_message, last_message_id=ticket.last_message_id
+            after,
+            last_message=ticket.last_message,
+            last_message_id=ticket.last_message_id,
+            answered=ticket.answered,
         )
 
     def _known(self) -> Catalog:

@@ -60,6 +60,8 @@ class Thread:
     first: str = ""
     last: str = ""
     last_id: str = ""
+    answered: bool = False
+    """Whether somebody else wrote to them."""
 
 
 def is_number(text: str) -> bool:
@@ -177,6 +179,7 @@ def ticket_of(
         fields=fields,
         tags=tags_of(raw, catalog),
         url=f"{url}/Ticket/Display.html?id={ticket_id}",
+        answered=thread.answered,
     )
 
 

@@ -21,6 +21,15 @@ def told_by(raw: Json, rows: Iterable[Json]) -> tuple[str, str]:
     return first, last
 
 
+def is_answered(raw: Json, rows: Iterable[Json]) -> bool:
+    """Tell whether somebody who is no requestor wrote to them."""
+    requestors = set(requestors_of(raw))
+    return any(
+        row.get("Type") == "Correspond" and id_of(row.get("Creator")) not in requestors
+        for row in rows
+    )
+
+
 def first_subject(rows: Iterable[Json]) -> str | None:
     """Give what stood in the subject before it was first changed; `None`: it never was."""
     changes = (row for row in rows if row.get("Type") == "Set" and row.get("Field") == "Subject")
@@ -59,4 +68,5 @@ def thread_of(raw: Json, rows: Sequence[Json], texts: Mapping[str, str]) -> Thre
         first=texts.get(first, ""),
         last=texts.get(last, "") if last else "",
         last_id=last,
+        answered=is_answered(raw, rows),
     )

@@ -207,7 +207,7 @@ class ServiceNowAdapter:
         asker = self._habits.requester
         more = [self._options.tags_field] if self._options.tags_field else []
         own = [each for each in fields if each != TAGS]
-        return [*mapping.NEEDED, asker, f"{asker}.user_name", *more, *own]
+        return [*mapping.NEEDED, asker, f"{asker}.user_name", mapping.COMPANY, *more, *own]
 
     def _journal(self, tickets: Sequence[str]) -> Sequence[Condition]:
         return [
@@ -238,14 +238,7 @@ class ServiceNowAdapter:
 
     def _whole(self, row: Json, comments: Mapping[str, Sequence[Json]]) -> Ticket:
         ticket = self._ticket(row)
-        said = mapping.last_comment(row, self._habits, comments.get(ticket.id, ()))
-        if said is None:
-            return ticket
-        return replace(
-            ticket,
-            last_message=mapping.comment_text(said),
-            last_message_id=text_of(said.get(SYS_ID)),
-        )
+        return mapping.with_comments(ticket, row, self._habits, comments.get(ticket.id, ()))
 
     def parse_webhook(self, body: bytes, headers: Mapping[str, str]) -> Delivery:
         """Verify a call of the business rule, then read which row it names."""
@@ -322,6 +315,7 @@ class ServiceNowAdapter:
             self._ticket(row),
             last_message=ticket.last_message,
             last_message_id=ticket.last_message_id,
+            answered=ticket.answered,
         )
 
     def _send_group_with_assignee(self, present: Ticket, columns: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -30,6 +31,9 @@ NEEDED = (SYS_ID, COUNT, STAMP, CREATED, STATE, "active", "short_description", "
 
 COMMENT = (SYS_ID, "element_id", "value", CREATED, "sys_created_by")
 """What is read of a journal entry."""
+
+COMPANY = "company"
+"""The organisation of a task, which is its caller's."""
 
 MEMBER = ("group", "group.name", "user", "user.name", "user.email", "user.active")
 
@@ -125,6 +129,7 @@ def ticket_of(
         created_at=_ticket_time(row, CREATED),
         updated_at=_ticket_time(row, STAMP),
         requester=text_of(row.get(habits.requester)),
+        organisation=text_of(row.get(COMPANY)),
         group=text_of(row.get(GROUP)),
         assignee=text_of(row.get(ASSIGNEE)),
         fields=MappingProxyType(values),
@@ -155,17 +160,22 @@ def revision_number(ticket: Ticket) -> int:
     return int(ticket.revision)
 
 
-def last_comment(row: Json, habits: Habits, comments: Iterable[Json]) -> Json | None:
-    """Give the requester's newest comment; a journal names its writers by user name."""
+def with_comments(ticket: Ticket, row: Json, habits: Habits, comments: Iterable[Json]) -> Ticket:
+    """Add the requester's newest comment, and whether somebody else wrote one.
+
+    A journal names its writers by user name.
+    """
     writer = text_of(row.get(f"{habits.requester}.user_name")).casefold()
-    own = [
-        each
-        for each in comments
-        if writer and text_of(each.get("sys_created_by")).casefold() == writer
-    ]
-    return max(
-        own, key=lambda each: (text_of(each.get(CREATED)), text_of(each.get(SYS_ID))), default=None
-    )
+    own: list[Json] = []
+    others: list[Json] = []
+    for each in comments:
+        is_own = writer and text_of(each.get("sys_created_by")).casefold() == writer
+        (own if is_own else others).append(each)
+    ticket = replace(ticket, answered=bool(writer and others))
+    if not own:
+        return ticket
+    said = max(own, key=lambda each: (text_of(each.get(CREATED)), text_of(each.get(SYS_ID))))
+    return replace(ticket, last_message=comment_text(said), last_message_id=text_of(said[SYS_ID]))
 
 
 def comment_text(comment: Json) -> str:

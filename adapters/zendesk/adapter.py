@@ -184,6 +184,7 @@ class ZendeskAdapter:
             mapping.ticket_of(raw, self._url),
             last_message=ticket.last_message,
             last_message_id=ticket.last_message_id,
+            answered=ticket.answered,
         )
 
     def _set_fields(self, present: Ticket, updates: Sequence[FieldUpdate]) -> Ticket:

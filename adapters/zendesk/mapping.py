@@ -121,6 +121,7 @@ def fields_of(raw: Json) -> Mapping[str, FieldValue]:
 
 def ticket_of(raw: Json, url: str, comments: Iterable[Json] = ()) -> Ticket:
     """Build a ticket from its JSON and, where it has more than the first, its comments."""
+    comments = list(comments)
     message = last_message(raw, comments)
     ticket_id = id_of(raw.get("id"))
     return Ticket(
@@ -134,11 +135,16 @@ def ticket_of(raw: Json, url: str, comments: Iterable[Json] = ()) -> Ticket:
         last_message=(message.get("plain_body") or message.get("body") or "") if message else "",
         last_message_id=id_of(message.get("id")) if message else "",
         requester=id_of(raw.get("requester_id")),
+        organisation=id_of(raw.get("organization_id")),
         group=id_of(raw.get("group_id")),
         assignee=id_of(raw.get("assignee_id")),
         fields=fields_of(raw),
         tags=frozenset(raw.get("tags") or ()),
         url=f"{url}/agent/tickets/{ticket_id}",
+        answered=any(
+            comment.get("public") is True and comment.get("author_id") != raw.get("requester_id")
+            for comment in comments[1:]
+        ),
     )
 
 

@@ -179,6 +179,7 @@ def _verdict(saved: Mapping[str, Any]) -> Verdict:
                 **prediction,
                 "aspect": Aspect(prediction["aspect"]),
                 "ranking": tuple((label, score) for label, score in prediction["ranking"]),
+                "rules": tuple(prediction.get("rules", ())),
             }
         ),
         action=Action(saved["action"]),

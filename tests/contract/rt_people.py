@@ -109,6 +109,10 @@ class RtPeople(Desk):
         self.later()
         self.call("rita", "POST", f"ticket/{ticket}/correspond", _message(text))
 
+    def answer(self, ticket: TicketId, text: str) -> None:
+        self.later()
+        self.call("root", "POST", f"ticket/{ticket}/correspond", _message(text))
+
     def note(self, ticket: TicketId, text: str) -> None:
         self.later()
         self.call("root", "POST", f"ticket/{ticket}/comment", _message(text))

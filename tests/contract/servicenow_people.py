@@ -128,6 +128,9 @@ class ServiceNowPeople(Desk):
     def reply(self, ticket: TicketId, text: str) -> None:
         self._update(ticket, {"comments": text}, requester=True)
 
+    def answer(self, ticket: TicketId, text: str) -> None:
+        self._update(ticket, {"comments": text})
+
     def note(self, ticket: TicketId, text: str) -> None:
         self._update(ticket, {"work_notes": text})
 

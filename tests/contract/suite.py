@@ -74,6 +74,17 @@ class AdapterContract:
         assert ticket.last_message_id
         assert ticket.description == TEXT
 
+    def test_an_agents_answer_is_told_from_a_note_and_from_the_requester(self, desk: Desk) -> None:
+        ticket_id = desk.arrive(SUBJECT, TEXT)
+        desk.note(ticket_id, "the user is wrong")
+        desk.reply(ticket_id, "hello?")
+        ticket = read(desk, ticket_id)
+        assert not ticket.answered
+        desk.answer(ticket_id, "we are on it")
+        answered = read(desk, ticket_id)
+        assert answered.answered
+        assert answered.content_hash == ticket.content_hash
+
     def test_ids_that_do_not_exist_are_left_out(self, desk: Desk) -> None:
         ticket_id = desk.arrive(SUBJECT, TEXT)
         gone = desk.arrive(SUBJECT, TEXT)

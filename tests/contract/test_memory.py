@@ -47,6 +47,9 @@ class MemoryPeople(Desk):
     def reply(self, ticket: TicketId, text: str) -> None:
         self.adapter.reply(ticket, text)
 
+    def answer(self, ticket: TicketId, text: str) -> None:  # noqa: ARG002 it keeps no words
+        self.adapter.answer(ticket)
+
     def note(self, ticket: TicketId, text: str) -> None:  # noqa: ARG002 nothing to see of it
         self.adapter.change(ticket)
 

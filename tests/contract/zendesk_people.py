@@ -103,6 +103,9 @@ class ZendeskPeople(Desk):
         author = self._call("GET", f"tickets/{ticket}.json")["ticket"]["requester_id"]
         self._update(ticket, {"comment": {"body": text, "public": True, "author_id": author}})
 
+    def answer(self, ticket: TicketId, text: str) -> None:
+        self._update(ticket, {"comment": {"body": text, "public": True}})
+
     def note(self, ticket: TicketId, text: str) -> None:
         self._update(ticket, {"comment": {"body": text, "public": False}})
 

@@ -46,6 +46,67 @@ def problems(folder: Path, tenant: str = TENANT, daemon: str = DAEMON) -> list[s
     return [problem.removeprefix(f"{folder}/") for problem in caught.value.problems]
 
 
+RULES = """\
+rules:
+  never_auto:
+    vip: {when: {requester: "*@board.acme.example"}}
+  priority:
+    order: [low, normal, high, urgent]
+    shifts:
+      anger: {by: 1, when: {sentiment: negative}}
+    floors:
+      outage: {label: high, when: {keyword: [outage, down]}}
+"""
+
+
+def test_guard_rails_are_read(tmp_path: Path) -> None:
+    [tenant] = load(tmp_path, TENANT + RULES).tenants
+    assert tenant.rules.never_auto["vip"].when.requester == ("*@board.acme.example",)
+    assert tenant.rules.priority.floors["outage"].label == "high"
+    assert tenant.rules.retriage == "until_touched"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        (
+            "vip: {when: {requester",
+            "vip: {when: {requestor",
+            "21:18: rules.never_auto.vip.when.requestor: unknown key, did you mean 'requester'?",
+        ),
+        (
+            "label: high",
+            "label: hihg",
+            "27:23: rules.priority.floors.outage.label: 'hihg' is no priority of `order`",
+        ),
+        (
+            "{keyword: [outage, down]}",
+            "{sure: 0.9}",
+            "27:29: rules.priority.floors.outage.when: name at least one of requester",
+        ),
+        ("by: 1", "by: 9", "25:19: rules.priority.shifts.anger.by: input should be less than"),
+        ("  never_auto:", "  never_autos:", "20:3: rules.never_autos: unknown key, did you mean"),
+        (
+            "rules:",
+            "rules:\n  category: {parents: {a: b, b: a}}",
+            "20:27: rules.category.parents.a: lies in itself",
+        ),
+    ],
+)
+def test_a_guard_rail_that_cannot_be_meant_is_told_with_its_place(
+    tmp_path: Path, right: str, wrong: str, told: str
+) -> None:
+    assert RULES.count(right) == 1
+    found = problems(tmp_path, TENANT + RULES.replace(right, wrong))
+    assert found[0].startswith(f"tenants/acme.yaml:{told}")
+
+
+def test_rules_for_an_aspect_that_is_off_are_refused(tmp_path: Path) -> None:
+    off = TENANT.replace("mode: suggest", 'mode: "off"')
+    [problem] = problems(tmp_path, off + RULES)
+    assert problem.startswith("tenants/acme.yaml:22:3: rules.priority: the aspect is off")
+
+
 def test_a_tenant_file_becomes_settings(tmp_path: Path) -> None:
     [tenant] = load(tmp_path).tenants
     assert tenant.intake.poll == timedelta(seconds=30)
