@@ -31,6 +31,9 @@ def spelt(option: str) -> str:
     return f"intake.webhook.{key}" if key else f"desk.{option}"
 
 
+MOST_PROBLEMS = 50
+"""Shown of one section: whoever has more gave the wrong file."""
+
 _PLACE = re.compile(r"(.+?):(\d+):(\d+): ")
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -162,7 +165,11 @@ def _valid(
     try:
         return model.model_validate(file.data if values is None else values)
     except ValidationError as invalid:
-        problems.extend(_problem(model, file, error, prefix) for error in invalid.errors())
+        errors = invalid.errors()
+        problems.extend(_problem(model, file, error, prefix) for error in errors[:MOST_PROBLEMS])
+        if len(errors) > MOST_PROBLEMS:
+            left = len(errors) - MOST_PROBLEMS
+            problems.append(f"{file.at([])}: and {left} problems more; is it the right file?")
         return None
 
 

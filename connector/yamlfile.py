@@ -1,8 +1,10 @@
 """A YAML file as plain data that still knows the line and column of every key and value."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,20 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from connector.errors import ConfigError
 
 Location = Sequence[str | int]
+
+LARGEST = 256 << 10
+"""Bytes of a file: a tenant of hundreds of labels takes a tenth of it."""
+
+DEEPEST = 32
+"""Levels of braces and of sections in each other; the configuration has five."""
+
+MOST_VALUES = 50_000
+"""Values of a file with its aliases written out: a few short lines can stand for billions."""
+
+_QUIET = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|(?:^|(?<=\s))#.*', re.MULTILINE)
+"""What is in quotation marks or a comment: brackets there nest nothing."""
+
+_MARKS = re.compile(r"\s*(?:[-?]\s+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +72,9 @@ def _is_collection(value: Any) -> bool:
 def read(path: Path) -> YamlFile:
     """Read one YAML 1.2 file whose top level is a mapping; raises `ConfigError` with the place."""
     try:
-        text = path.read_text(encoding="utf-8")
+        raw = path.read_bytes()
+        _require_modest(path, raw)
+        text = raw.decode("utf-8")
     except OSError as error:
         raise ConfigError(f"{path}:1:1: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -73,7 +91,52 @@ def read(path: Path) -> YamlFile:
         raise ConfigError(f"{path}:1:1: is not valid YAML: {message}") from error
     if not isinstance(data, CommentedMap):
         raise ConfigError(f"{path}:1:1: must hold `key: value` lines at its top level")
-    return YamlFile(path, data)
+    file = YamlFile(path, data)
+    _require_plain(file)
+    return file
+
+
+def _require_modest(path: Path, raw: bytes) -> None:
+    """Refuse what would keep a parser busy for minutes, before it sees it."""
+    if len(raw) > LARGEST:
+        raise ConfigError(f"{path}:1:1: is larger than {LARGEST >> 10} KiB; is it the right file?")
+    for number, line in enumerate(_QUIET.sub("", raw.decode("latin-1")).splitlines(), 1):
+        if _depth(line) > DEEPEST:
+            raise ConfigError(f"{path}:{number}:1: is nested too deeply")
+
+
+def _depth(line: str) -> int:
+    """Tell how deep a line's own braces, and the list marks that it begins with, go."""
+    marks = _MARKS.match(line)
+    brackets = (1 if each in "[{" else -1 for each in line if each in "[]{}")
+    return max(len(marks[0].split()) if marks else 0, *accumulate(brackets), 0)
+
+
+def _require_plain(file: YamlFile) -> None:
+    """Refuse aliases that stand for themselves or for a flood."""
+    sizes: dict[int, int] = {}
+    for key, value in file.data.items():
+        try:
+            size = _written_out(value, sizes, ())
+        except RecursionError:
+            raise ConfigError(f"{file.at([key], key=True)}: is nested too deeply") from None
+        if size > MOST_VALUES:
+            raise ConfigError(
+                f"{file.at([key], key=True)}: {key}: its aliases stand for more values than any"
+                " configuration has, or for themselves; write out what is meant"
+            )
+
+
+def _written_out(node: Any, sizes: dict[int, int], above: tuple[int, ...]) -> int:
+    """Count the values of a node, those of an alias each time that it stands there."""
+    if not isinstance(node, Mapping | list | tuple):
+        return 1
+    if id(node) in above:
+        return MOST_VALUES + 1
+    if id(node) not in sizes:
+        within = node.values() if isinstance(node, Mapping) else node
+        sizes[id(node)] = 1 + sum(_written_out(each, sizes, (*above, id(node))) for each in within)
+    return sizes[id(node)]
 
 
 def _syntax_problem(path: Path, error: MarkedYAMLError) -> str:
