@@ -172,7 +172,8 @@ def _learn(
     if order.base is not None:
         found = _challenged(order, aspect, question, tried, tools)
         if found is not None:
-            asked, choice, told["beside distilbert"] = found
+            told["beside distilbert"], winner = found
+            asked, choice = winner or (asked, choice)
     say(f"{aspect}: learning {choice.name} on all rows")
     learnt = [_fitted(rung, question, kept) for rung in choice.rungs]
     languages = spoken([material.rows[place].text for place in places])
@@ -222,8 +223,12 @@ def _challenged(
     question: Question,
     tried: Mapping[str, Tried],
     tools: tuple[Draft, Kept, Budget, Say],
-) -> tuple[Question, Tried, dict[str, Any]] | None:
-    """Fine-tune too; give what is asked and chosen when that wins, nothing when it does not."""
+) -> tuple[dict[str, Any], tuple[Question, Tried] | None] | None:
+    """Fine-tune too, unless it is late; give the scores, and the choice where that wins.
+
+    With the choice goes the question about the rows that it was made on. Where the others win, all
+    rows were asked about them, and their promises rest on all.
+    """
     # Here and not above: torch takes seconds, and only this needs it.
     from classifiers.training import tuned  # noqa: PLC0415 - see above
 
@@ -252,10 +257,11 @@ def _challenged(
     told = {"rows": len(asked.gold), "folds": scores}
     if final not in choice.rungs:
         say(f"{aspect}: the fine-tuned model is left out, it is no better than {choice.name}")
-    elif base.name != tuned.SHIPPED:
+        return told, None
+    if base.name != tuned.SHIPPED:
         own = {"licence": "its own", "attribution": "as its own page says"}
         draft.licences.append({"what": f"the checkpoint {base.name}", **own})
-    return asked, choice, told
+    return told, (asked, choice)
 
 
 def _fitted(rung: Rung, question: Question, kept: Kept) -> Learnt:

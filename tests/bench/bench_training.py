@@ -108,7 +108,7 @@ def run(folder: Path, title: str, rows: Rows, of: DataSet, order: Mapping[str, A
         output=output,
         text=("body",),
         labels={of.aspect: of.column},
-        floor=4,
+        floor=order["floor"],
         seed=seed,
         base=order["base"],
         minutes=order["minutes"],
@@ -209,6 +209,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--base", help="fine-tune this checkpoint too, as `triaged train` does")
     parser.add_argument("--minutes", type=float, help="the budget of each training")
     parser.add_argument("--published", action="store_true", help="split as the authors did")
+    parser.add_argument("--floor", type=int, default=4, help="rows that a class needs")
     parser.add_argument("--rows", type=int, help="no more of a set than this, drawn")
     asked = parser.parse_args(arguments)
     print("| " + " | ".join(COLUMNS) + " |")
@@ -221,6 +222,7 @@ def main(arguments: Sequence[str]) -> None:
                     "base": asked.base,
                     "minutes": asked.minutes,
                     "published": asked.published,
+                    "floor": asked.floor,
                 }
                 if name == FEW:
                     of = SETS["banking77"]

@@ -294,6 +294,20 @@ def test_a_bundle_holds_the_fine_tuned_encoder_and_serves_it(order, monkeypatch)
     assert labels == ["printing", "network"]
 
 
+def test_where_it_loses_promises_rest_on_all_rows_of_the_winner(
+    order, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(tuned, "simplest", lambda tried: tried[0])
+    monkeypatch.setattr(tuned, "RECIPE", replace(QUICK, epochs=1))
+    alone = train(replace(order, output=tmp_path / "alone", base=None), plain, lambda _: None)
+    said: list[str] = []
+    beside = train(replace(order, output=tmp_path / "beside"), plain, said.append)
+    assert any("is left out, it is no better than linear" in step for step in said)
+    found = beside["aspects"][Aspect.CATEGORY]
+    assert found["chosen"]["folds"].pop("beside distilbert")["rows"] < found["test"]["n"] * 4
+    assert found == alone["aspects"][Aspect.CATEGORY]
+
+
 def test_what_was_finished_is_found_again_after_a_kill(order, checkpoint, tmp_path) -> None:
     texts, gold = tickets(60)
     question = tuned.Question(
