@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Thread
 
+import numpy as np
+
 from classifiers import assembly, language
 from classifiers.assembly import Assembly
 from classifiers.bundle import SHIPPED, Bundle, open_bundle
@@ -12,10 +14,12 @@ from classifiers.calibration import Temperature
 from classifiers.encoder import Encoder
 from classifiers.ensemble import Described, Ensemble
 from classifiers.heads import Answers, Vector, View
-from classifiers.manifest import Manifest
+from classifiers.manifest import AspectPart, Manifest
+from classifiers.relabel import Held, relabelled
 from classifiers.zeroshot import Calibration, Space, ZeroShot, describe, unit
+from connector.errors import BadBundle
 from connector.model import Aspect, Prediction, Reading
-from connector.ports import Labels
+from connector.ports import NO_NAMES, Labels, Names
 
 FEWEST_WORDS = 2
 """Different words below which a text ("help!!", "help") is abstained on: heads that learnt from
@@ -46,6 +50,9 @@ class BundleEngine:
         self._ensembles = {
             aspect: made.ensemble(aspect, part) for aspect, part in described.aspects.items()
         }
+        self._held = {
+            aspect: _held(arrays, aspect, part) for aspect, part in described.aspects.items()
+        }
 
     @property
     def bundle(self) -> str:
@@ -57,13 +64,18 @@ class BundleEngine:
         part = self._manifest.aspects.get(aspect)
         return tuple(part.labels) if part else ()
 
-    def classifier(self, labels: Labels) -> "BundleClassifier":
+    def classifier(self, labels: Labels, names: Names = NO_NAMES) -> "BundleClassifier":
         """Give a classifier for a tenant's own labels; aspects left out use the bundle's.
 
-        Own labels are told apart by their descriptions, whatever the aspect.
+        Own labels are told apart by their descriptions, whatever the aspect; `names` are own names
+        for the bundle's labels.
         """
         own = {aspect: self._own(aspect, chosen) for aspect, chosen in labels.items()}
-        every = {**self._ensembles, **own}
+        named = {
+            aspect: relabelled(self._ensembles[aspect], chosen, self._held[aspect], self._described)
+            for aspect, chosen in names.items()
+        }
+        every = {**self._ensembles, **own, **named}
         return BundleClassifier(self._encoders, self._manifest, tuple(every.values()))
 
     def _own(self, aspect: Aspect, labels: Mapping[str, Sequence[str]]) -> Ensemble:
@@ -142,6 +154,18 @@ def load(folder: str | None, threads: int) -> BundleEngine:
     # Languages take about a second to load; the first ticket should not wait for all of it.
     Thread(target=language.warm, name="language", daemon=True).start()
     return BundleEngine(open_bundle(Path(folder) if folder else SHIPPED), threads)
+
+
+def _held(arrays: assembly.Arrays, aspect: Aspect, part: AspectPart) -> Held | None:
+    """Give the held-out answers that the bundle keeps; one that was made before has none."""
+    gold = arrays.get(f"{aspect}.gold")
+    if gold is None:
+        return None
+    shape = (gold.size, len(part.labels))
+    numbers = assembly.array(arrays, f"{aspect}.gold", (gold.size,)).astype(np.intp)
+    if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(part.labels):
+        raise BadBundle(f"the array {aspect}.gold names labels that are not there")
+    return Held(shares=assembly.array(arrays, f"{aspect}.held", shape), gold=numbers)
 
 
 def _nothing(aspect: Aspect, reason: str) -> Prediction:

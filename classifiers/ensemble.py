@@ -153,6 +153,24 @@ class Distance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """How probabilities of the bundle's labels become those of a tenant's own."""
+
+    whole: Vector
+    """The bundle's labels by own labels: 1 where all of the one goes to the other."""
+    splits: tuple[tuple[int, tuple[int, ...], ZeroShot], ...] = ()
+    """A label of the bundle, the own labels that share it, and what tells these apart."""
+
+    def apply(self, shares: Vector, view: View) -> Vector:
+        """Add up what is merged, and divide what is split by its likeness to the descriptions."""
+        given: Vector = shares @ self.whole
+        for source, places, likeness in self.splits:
+            parts = likeness.probabilities(view.vector)
+            given[list(places)] += shares[source] * parts / max(parts.sum(), _SMALLEST)
+        return given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ensemble:
     """The members' weighted mean, calibrated; fulfils `classifiers.heads.Answers`."""
 
@@ -165,6 +183,8 @@ class Ensemble:
     scope: Scope | None = None
     languages: tuple[str, ...] = ()
     promises: Mapping[str, Steps] = field(default_factory=lambda: MappingProxyType({}))
+    own: Own | None = None
+    """Where a tenant has names of its own; `labels` and `promises` are then of these."""
 
     def predict(self, view: View) -> Prediction:
         """Answer for one text, with a reason; a set without labels is always abstained on."""
@@ -186,7 +206,8 @@ class Ensemble:
     def probabilities(self, view: View) -> Vector:
         """Give one probability per label, in the order of `labels`."""
         answers = [member.probabilities(view) for member in self.members]
-        return self.calibration.apply(averaged(answers, self.shares))
+        shares = self.calibration.apply(averaged(answers, self.shares))
+        return shares if self.own is None else self.own.apply(shares, view)
 
     def _doubt(self, view: View, confidence: float) -> str:
         if self.languages and view.language and view.language not in self.languages:
@@ -198,7 +219,7 @@ class Ensemble:
 
     def _reason(self, view: View, best: str, confidence: float, doubt: str) -> str:
         described = [one.likeness for one in self.members if isinstance(one, Described)]
-        if described:
+        if described and self.own is None:
             closest = described[0].closest(best, view.vector)
             beginning = f"{doubt}; the closest is" if doubt else "It resembles"
             return f"{beginning} “{closest}” ({best}, {confidence:.0%})."

@@ -13,7 +13,7 @@ from connector import rulebook, shelf, yamlfile
 from connector.errors import ConfigError
 from connector.model import TAGS, Aspect, Mode
 from connector.ports import Platform
-from connector.settings import Configuration, DaemonSettings, TenantSettings
+from connector.settings import AspectSettings, Configuration, DaemonSettings, TenantSettings
 from connector.yamlfile import YamlFile
 
 DEFAULT_PATH = Path("/etc/triaged/triaged.yaml")
@@ -203,7 +203,7 @@ def _lower_first(text: str) -> str:
 
 def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
     """List the keys that a section knows, following the location through nested sections."""
-    for part in location:
+    for part in location:  # a map's own keys are no fields, and lead nowhere else
         info = model.model_fields.get(str(part))
         nested = list(_models_in(info.annotation if info else None))
         if nested:
@@ -212,8 +212,10 @@ def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[st
 
 
 def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
-    kinds = getattr(annotation, "__args__", (annotation,))
-    return (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in getattr(annotation, "__args__", ()):
+        yield from _models_in(part)
 
 
 def _did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -231,13 +233,7 @@ def _contradictions(tenant: TenantSettings, file: YamlFile) -> Iterator[str]:
     for aspect, settings in active.items():
         path = f"aspects.{aspect}"
         labels = file.at(["aspects", aspect, "labels"], key=True)
-        if settings.labels and aspect is not Aspect.CATEGORY:
-            yield (
-                f"{labels}: {path}.labels: only a category has labels of your own;"
-                " use `values` to rename what is written"
-            )
-        elif len(settings.labels) == 1:
-            yield f"{labels}: {path}.labels: one label leaves no choice; name at least two"
+        yield from (f"{labels}: {path}.labels: {told}" for told in _odd_labels(aspect, settings))
         if settings.mode is not Mode.AUTO or settings.field == TAGS:
             continue
         other = taken.setdefault(settings.field, aspect)
@@ -258,6 +254,30 @@ def _contradicting_rules(tenant: TenantSettings, file: YamlFile) -> Iterator[str
         if aspect not in active and aspect in tenant.rules.model_fields_set:
             place = file.at(["rules", aspect], key=True)
             yield f"{place}: rules.{aspect}: the aspect is off; give it a mode, or remove its rules"
+
+
+def _odd_labels(aspect: Aspect, settings: AspectSettings) -> Iterator[str]:
+    """Yield what cannot be meant by labels of one's own."""
+    described, names = settings.described, settings.names
+    if described and names:
+        yield "give each label `stands_for`, or none: words alone replace the bundle's labels"
+    elif described and aspect is not Aspect.CATEGORY:
+        yield (
+            "only a category has labels of your own; use `stands_for` to rename or merge the"
+            " bundle's, or `values` to rename what is written"
+        )
+    elif len(described) == 1:
+        yield "one label leaves no choice; name at least two"
+    takers: dict[str, list[str]] = {}
+    for name, own in names.items():
+        for label in own.labels:
+            takers.setdefault(label, []).append(name)
+    for label, sharing in takers.items():
+        if lacking := [name for name in sharing if len(sharing) > 1 and not names[name].words]:
+            yield (
+                f"{label!r} is split between {', '.join(sharing)}; describe"
+                f" {', '.join(lacking)} by `words`"
+            )
 
 
 def _unknown_bundles(

@@ -75,18 +75,25 @@ def staff_of(adapter: Adapter) -> Staff:
 
 
 def _classifier(settings: TenantSettings, engine: Engine) -> Classifier:
-    active = settings.aspects.active()
-    return engine.classifier({aspect: chosen.labels for aspect, chosen in active if chosen.labels})
+    active = dict(settings.aspects.active())
+    return engine.classifier(
+        {aspect: told for aspect, chosen in active.items() if (told := chosen.described)},
+        {aspect: names for aspect, chosen in active.items() if (names := chosen.names)},
+    )
 
 
 def _require_fit(settings: TenantSettings, fields: Sequence[FieldInfo], engine: Engine) -> None:
     labels = {
-        aspect: tuple(chosen.labels) or tuple(engine.labels(aspect))
+        aspect: answered(chosen, engine.labels(aspect))
         for aspect, chosen in settings.aspects.active()
     }
     wider = settings.rules.category.parents.values()
     labels |= {Aspect.CATEGORY: (*labels.get(Aspect.CATEGORY, ()), *wider)}
-    problems = [*_problems(settings, fields, labels), *_unruled(settings, labels)]
+    problems = [
+        *_strangers(settings, engine),
+        *_problems(settings, fields, labels),
+        *_unruled(settings, labels),
+    ]
     if problems:
         raise ConfigError(problems)
 
@@ -107,6 +114,30 @@ def _unruled(settings: TenantSettings, labels: Mapping[Aspect, Sequence[str]]) -
                 f"{settings.tenant}: rules.category.orders.{name}.label: there is no category"
                 f" {order.label!r}; the model answers {', '.join(known)}"
             )
+
+
+def answered(chosen: AspectSettings, known: Sequence[str]) -> Sequence[str]:
+    """List what an aspect is answered with, from the labels that the bundle knows."""
+    if chosen.described:
+        return tuple(chosen.described)
+    renamed = {label for own in chosen.names.values() for label in own.labels}
+    return tuple(dict.fromkeys([*chosen.names, *(one for one in known if one not in renamed)]))
+
+
+def _strangers(settings: TenantSettings, engine: Engine) -> Iterator[str]:
+    """Yield a problem for each label that an own one stands for and the bundle does not know."""
+    for aspect, chosen in settings.aspects.active():
+        known = engine.labels(aspect)
+        for name, own in chosen.names.items():
+            for label in own.labels:
+                if label not in known:
+                    close = get_close_matches(label, known, n=1)
+                    hint = f", did you mean {close[0]!r}?" if close else ""
+                    yield (
+                        f"{settings.tenant}: aspects.{aspect}.labels.{name}.stands_for:"
+                        f" {engine.bundle} has no label {label!r}{hint}; it answers"
+                        f" {', '.join(known) or 'nothing'}"
+                    )
 
 
 def _rule(aspect: Aspect, settings: AspectSettings, fields: Sequence[FieldInfo]) -> Rule:

@@ -142,6 +142,22 @@ Labels = Mapping[Aspect, Mapping[str, Sequence[str]]]
 """Per aspect, each label and the texts that describe it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandsFor:
+    """What a tenant's own label is called in the bundle.
+
+    Where two own labels stand for the same one, `words` describe how they differ.
+    """
+
+    labels: tuple[str, ...]
+    words: tuple[str, ...] = ()
+
+
+Names = Mapping[Aspect, Mapping[str, StandsFor]]
+"""Per aspect, own names for labels of the bundle; what no name stands for keeps its own."""
+NO_NAMES: Names = MappingProxyType({})
+
+
 class Engine(Protocol):
     """A loaded bundle, shared by all tenants."""
 
@@ -152,8 +168,11 @@ class Engine(Protocol):
     def labels(self, aspect: Aspect) -> Sequence[str]:
         """List the labels that the bundle answers with when a tenant names none of its own."""
 
-    def classifier(self, labels: Labels) -> Classifier:
-        """Give a classifier for a tenant's own labels; aspects left out use the bundle's."""
+    def classifier(self, labels: Labels, names: Names = NO_NAMES) -> Classifier:
+        """Give a classifier for a tenant's own labels; aspects left out use the bundle's.
+
+        `labels` are told apart by descriptions, `names` rename, merge or split the bundle's.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What a daemon and its tenants can be told: one model, the source of validation and reference."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address
@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from connector.model import Aspect, Mode, TenantId
-from connector.ports import BundleName, SecretName
+from connector.ports import BundleName, SecretName, StandsFor
 from connector.rulebook import Rulebook
 from connector.section import Section, Texts
 
@@ -206,6 +206,23 @@ class Intake(Section):
     """Take webhooks at `POST /hooks/{tenant}` too: faster, but only a hint."""
 
 
+class OwnLabel(Section):
+    """One of your labels: words that describe it, or what it is called in the bundle."""
+
+    words: Texts = ()
+    """Words that describe it in your users' languages."""
+    stands_for: Texts = ()
+    """The labels of the bundle that it stands for: one renames, several merge. Where two of yours
+    stand for the same one, it is split between them by their words."""
+
+
+def _own_label(value: object) -> object:
+    return {"words": value} if isinstance(value, str | list | tuple) else value
+
+
+Own = Annotated[OwnLabel, BeforeValidator(_own_label, json_schema_input_type=Texts | OwnLabel)]
+
+
 class AspectSettings(Section):
     """How one aspect is answered, and where the answer goes."""
 
@@ -217,12 +234,28 @@ class AspectSettings(Section):
     """How many of 100 written values have to be right, as a share: 0.95. A bundle that learnt from
     your history holds, by label, what it can promise; with any other it is the lowest confidence.
     0 leaves it to the model."""
-    labels: dict[str, Texts] = Field(default_factory=dict)
-    """Category only: each of your labels, with words that describe it in your users' languages."""
+    labels: dict[str, Own] = Field(default_factory=dict)
+    """Your own labels. Category only: each with words that describe it in your users' languages.
+    Any aspect: `{stands_for: […]}` renames, merges or splits labels that the bundle learnt, without
+    training; those that no label stands for keep their names."""
     values: dict[str, str] = Field(default_factory=dict)
     """What is written for a label where the desk's option is called otherwise."""
     treat_as_empty: tuple[str, ...] = ()
     """Values that a desk fills in by itself, such as `normal`, which nobody chose."""
+
+    @property
+    def described(self) -> Mapping[str, tuple[str, ...]]:
+        """Give the labels that are told apart by words alone, instead of the bundle's."""
+        return {name: own.words for name, own in self.labels.items() if not own.stands_for}
+
+    @property
+    def names(self) -> Mapping[str, StandsFor]:
+        """Give the own names for the bundle's labels."""
+        return {
+            name: StandsFor(labels=own.stands_for, words=own.words)
+            for name, own in self.labels.items()
+            if own.stands_for
+        }
 
 
 class Aspects(Section):

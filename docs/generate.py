@@ -232,6 +232,8 @@ def _type(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     """Say in words what a key takes."""
     if "anyOf" in node:
         choices = [_resolved(each, definitions)[0] for each in node["anyOf"]]
+        if "OwnLabel" in str(node):
+            return "words, list of words, or `{stands_for: […], words: […]}`"
         if any("properties" in each for each in choices):
             return "section, by `platform`"
         return " or ".join(_type(each, definitions) for each in choices)

@@ -68,6 +68,7 @@ class Draft:
         """Take an aspect's members in, calibrated on their held-out answers."""
         shares = choice.probabilities
         told, honest = calibrated(shares, question.gold, question.folds)
+        held = honest.apply(shares)
         members = []
         for place, (rung, model) in enumerate(zip(choice.rungs, learnt, strict=True)):
             name = f"{aspect}.{place}"
@@ -90,8 +91,10 @@ class Draft:
                 "threshold": least_energy(choice.logits[-1]),
             },
             "languages": languages,
-            "promises": promises(honest.apply(shares), question.gold, question.labels),
+            "promises": promises(held, question.gold, question.labels),
         }
+        # By them promises are worked out anew when a tenant merges labels.
+        self.arrays |= {f"{aspect}.held": held, f"{aspect}.gold": question.gold.astype(np.float32)}
         self.found[aspect] = {}
 
     def _member(

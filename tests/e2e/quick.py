@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 
 from connector.model import Aspect, Prediction, Reading
-from connector.ports import BundleFacts, Labels, Measured, ModelKind
+from connector.ports import NO_NAMES, BundleFacts, Labels, Measured, ModelKind, Names
 
 CATEGORIES = ("hardware", "software", "network", "security", "account")
 POISON = "a word that kills whoever reads it"
@@ -56,9 +56,9 @@ class QuickEngine:
         """List what can be answered."""
         return {Aspect.CATEGORY: CATEGORIES, Aspect.SENTIMENT: SENTIMENTS}.get(aspect, ())
 
-    def classifier(self, labels: Labels) -> QuickClassifier:
+    def classifier(self, labels: Labels, names: Names = NO_NAMES) -> QuickClassifier:
         """Give the classifier, whatever the labels."""
-        del labels
+        del labels, names
         return QuickClassifier()
 
 

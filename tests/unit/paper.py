@@ -8,7 +8,16 @@ from pathlib import Path
 
 from connector.errors import BadBundle
 from connector.model import Aspect, Prediction, Reading
-from connector.ports import BundleFacts, GoldenAnswer, GoldenTicket, Labels, Measured, ModelKind
+from connector.ports import (
+    NO_NAMES,
+    BundleFacts,
+    GoldenAnswer,
+    GoldenTicket,
+    Labels,
+    Measured,
+    ModelKind,
+    Names,
+)
 
 SHEET = "sheet.json"
 PADDING = "weights.bin"
@@ -89,9 +98,9 @@ class PaperEngine:
         """List the labels of the sheet."""
         return self._labels.get(aspect, ())
 
-    def classifier(self, labels: Labels) -> "PaperEngine":
+    def classifier(self, labels: Labels, names: Names = NO_NAMES) -> "PaperEngine":
         """Give itself, whatever the labels."""
-        del labels
+        del labels, names
         return self
 
     def predict(self, texts: Sequence[str]) -> Sequence[Reading]:

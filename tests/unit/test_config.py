@@ -115,7 +115,7 @@ def test_a_tenant_file_becomes_settings(tmp_path: Path) -> None:
     active = dict(tenant.aspects.active())
     assert set(active) == {Aspect.CATEGORY, Aspect.PRIORITY}
     assert active[Aspect.PRIORITY].mode is Mode.SUGGEST
-    assert active[Aspect.CATEGORY].labels == {
+    assert active[Aspect.CATEGORY].described == {
         "network": ("VPN, Wi-Fi, no connection",),
         "hardware": ("laptop screen printer", "Drucker Bildschirm"),
     }
@@ -213,6 +213,22 @@ WRONG = {
     "one label": (
         TENANT.replace("      hardware: [laptop screen printer, Drucker Bildschirm]\n", ""),
         "tenants/acme.yaml:15:5: aspects.category.labels: one label leaves no choice",
+    ),
+    "names beside words": (
+        TENANT.replace("network: VPN, Wi-Fi, no connection", "network: {stands_for: vpn}"),
+        "tenants/acme.yaml:15:5: aspects.category.labels: give each label `stands_for`, or none",
+    ),
+    "a split without words": (
+        TENANT.replace("network: VPN, Wi-Fi, no connection", "a: {stands_for: vpn}").replace(
+            "hardware: [laptop screen printer, Drucker Bildschirm]",
+            "b: {stands_for: [vpn], words: tunnel}",
+        ),
+        "aspects.category.labels: 'vpn' is split between a, b; describe a by `words`",
+    ),
+    "a wrong key of a label": (
+        TENANT.replace("network: VPN, Wi-Fi, no connection", "network: {stand_for: vpn}"),
+        "tenants/acme.yaml:16:17: aspects.category.labels.network.stand_for: unknown key, did you"
+        " mean 'stands_for'?; known: stands_for, words",
     ),
     "everything off": (
         TENANT.replace("mode: auto", "mode: off").replace("mode: suggest", "mode: off"),

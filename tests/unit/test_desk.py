@@ -7,6 +7,7 @@ from adapters.memory import FIELDS, MemoryAdapter
 from connector.desk import Desk, connect
 from connector.errors import ConfigError
 from connector.model import TAGS, Agent, Aspect, FieldInfo, FieldKind, Mode, Staff
+from connector.ports import NO_NAMES, Labels, Names, StandsFor
 from connector.settings import TenantSettings
 
 CATEGORY = {"field": "category", "mode": "auto"}
@@ -18,13 +19,15 @@ class TwoLabelEngine:
     bundle = "words@1"
 
     def __init__(self) -> None:
-        self.asked: list[Mapping[Aspect, Mapping[str, Sequence[str]]]] = []
+        self.asked: list[Labels] = []
+        self.named: Names = NO_NAMES
 
     def labels(self, aspect: Aspect) -> Sequence[str]:
         return ("network", "hardware") if aspect is Aspect.CATEGORY else ()
 
-    def classifier(self, labels: Mapping[Aspect, Mapping[str, Sequence[str]]]) -> object:
+    def classifier(self, labels: Labels, names: Names = NO_NAMES) -> object:
         self.asked.append(labels)
+        self.named = names
         return self
 
 
@@ -66,6 +69,21 @@ def test_a_desk_is_connected_with_its_fields_staff_and_own_labels(adapter, engin
     assert (category.field.id, category.mode) == ("category", Mode.AUTO)
     assert category.values["lan"] == "network"
     assert (priority.field.id, priority.treat_as_empty) == ("priority", {"normal"})
+
+
+def test_own_names_stand_for_labels_of_the_bundle(adapter, engine) -> None:
+    own = {"network": {"stands_for": ["network", "hardware"]}}
+    connected(adapter, engine, category={**CATEGORY, "labels": own})
+    assert engine.asked == [{}]
+    named = engine.named[Aspect.CATEGORY]
+    assert named == {"network": StandsFor(labels=("network", "hardware"))}
+    missing = {"lan": {"stands_for": "netwrk"}}
+    found = problems(adapter, engine, category={**CATEGORY, "labels": missing})
+    assert found[0] == (
+        "acme: aspects.category.labels.lan.stands_for: words@1 has no label 'netwrk', did you mean"
+        " 'network'?; it answers network, hardware"
+    )
+    assert "lacks the options lan" in found[1]
 
 
 def test_tags_can_be_mapped_on_a_desk_that_lists_them(adapter, engine) -> None:
