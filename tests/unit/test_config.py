@@ -223,12 +223,14 @@ WRONG = {
             "hardware: [laptop screen printer, Drucker Bildschirm]",
             "b: {stands_for: [vpn], words: tunnel}",
         ),
-        "aspects.category.labels: 'vpn' is split between a, b; describe a by `words`",
+        "tenants/acme.yaml:15:5: aspects.category.labels: 'vpn' is split between a, b; describe a",
     ),
     "a wrong key of a label": (
         TENANT.replace("network: VPN, Wi-Fi, no connection", "network: {stand_for: vpn}"),
-        "tenants/acme.yaml:16:17: aspects.category.labels.network.stand_for: unknown key, did you"
-        " mean 'stands_for'?; known: stands_for, words",
+        (
+            "tenants/acme.yaml:16:17: aspects.category.labels.network.stand_for: unknown key, did"
+            " you mean 'stands_for'?; known: stands_for, words"
+        ),
     ),
     "everything off": (
         TENANT.replace("mode: auto", "mode: off").replace("mode: suggest", "mode: off"),
