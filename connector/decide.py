@@ -1,8 +1,9 @@
 """Predictions and a tenant's rules become verdicts: pure, without a clock, a store or a desk."""
 
+import dataclasses
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from connector.model import (
@@ -23,8 +24,21 @@ TAG_PREFIX = "triaged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """How far the answers of one label may go; `reason` says why, where nobody chose it."""
+
+    mode: Mode
+    precision: float
+    reason: str = ""
+
+
+_NO_STEPS: Mapping[str, Step] = MappingProxyType({})
+_NONE: Mapping[Aspect, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What a tenant wants done for one aspect."""
+    """What a tenant wants done for one aspect; `steps` holds the labels that differ."""
 
     aspect: Aspect
     field: FieldInfo
@@ -34,6 +48,16 @@ class Rule:
     treat_as_empty: frozenset[str] = frozenset()
     can_suggest: bool = True
     """Whether the desk keeps tags, in which suggestions are shown."""
+    steps: Mapping[str, Step] = dataclasses.field(default_factory=lambda: _NO_STEPS)
+    lowered: str = ""
+    """Why less is done than the tenant's file says."""
+
+    def at(self, label: str | None) -> "Rule":
+        """Give the rule for one label."""
+        step = self.steps.get(label or "")
+        if step is None:
+            return self
+        return replace(self, mode=step.mode, precision=step.precision, lowered=step.reason)
 
     @property
     def by_tag(self) -> bool:
@@ -49,11 +73,14 @@ class Rule:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reserved:
     """What is a person's to decide, and why: single aspects (`from_auto`), which may be suggested
-    at most, and the ticket as a whole once somebody is at work on it (`taken_up`).
+    at most, and the ticket as a whole once somebody is at work on it (`taken_up`); aspects in which
+    a person `corrected` us, and the whole of a ticket that is held out to compare with.
     """
 
-    from_auto: Mapping[Aspect, str] = field(default_factory=lambda: MappingProxyType({}))
+    from_auto: Mapping[Aspect, str] = dataclasses.field(default_factory=lambda: _NONE)
     taken_up: str = ""
+    corrected: Collection[str] = ()
+    is_held_out: bool = False
 
 
 NOTHING_RESERVED = Reserved()
@@ -72,14 +99,24 @@ def decide(
     the slots in which that was taken back, and which are left alone from then on.
 
     A value that is on the ticket and is not ours was set by a person, and a value of ours that
-    is no longer there was removed by one: both stay as they are.
+    is no longer there was removed by one: both stay as they are. So does whatever stands in an
+    aspect in which a person corrected us earlier. On a ticket that is held out nothing is set.
     """
     answers = {prediction.aspect: prediction for prediction in predictions}
-    return tuple(
+    verdicts = (
         _within(reserved, _Slate(ticket, ours, undone), answers[rule.aspect], rule)
         for rule in rules
         if rule.aspect in answers
     )
+    return tuple(_left_alone(verdict, reserved) for verdict in verdicts)
+
+
+def value_of(prediction: Prediction, rule: Rule) -> str:
+    """Give what is written: an agent's id where the desk takes agents, else what people read."""
+    label = prediction.label or ""
+    if rule.aspect is Aspect.ASSIGNEE and rule.field.kind is not FieldKind.AGENT:
+        label = prediction.display or label
+    return rule.values.get(label, label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +130,11 @@ class _Slate:
 
 def _within(reserved: Reserved, slate: _Slate, prediction: Prediction, rule: Rule) -> Verdict:
     """Decide within what a person keeps to himself, and tell where that made a difference."""
+    rule = rule.at(prediction.label)
     why = reserved.from_auto.get(rule.aspect, "")
     if why and rule.mode is Mode.AUTO:
         suggests = Mode.SUGGEST if rule.can_suggest else Mode.SHADOW
-        found = _verdict(slate, prediction, replace(rule, mode=suggests))
+        found = _verdict(slate, prediction, replace(rule, mode=suggests, steps=_NO_STEPS))
         return replace(found, reason=f"{found.reason} Not automatic: {why}.".strip())
     found = _verdict(slate, prediction, rule)
     if found.update is None or not reserved.taken_up or rule.aspect is Aspect.SENTIMENT:
@@ -124,6 +162,19 @@ def still_wanted(ticket: Ticket, verdicts: Sequence[Verdict]) -> Mapping[str, Fi
     }
 
 
+def _left_alone(verdict: Verdict, reserved: Reserved) -> Verdict:
+    """Take from a verdict what it would set, where a person decided or nobody is to be helped."""
+    if verdict.update is None:
+        return verdict
+    if verdict.prediction.aspect in reserved.corrected:
+        reason = "a person corrected this ticket; it stays"
+        return replace(verdict, action=Action.PERSON, reason=reason, update=None)
+    if reserved.is_held_out:
+        reason = "left to people, to compare with"
+        return replace(verdict, action=Action.HOLDOUT, reason=reason, update=None)
+    return verdict
+
+
 def _verdict(slate: _Slate, prediction: Prediction, rule: Rule) -> Verdict:
     ticket, ours = slate.ticket, slate.ours
 
@@ -132,13 +183,11 @@ def _verdict(slate: _Slate, prediction: Prediction, rule: Rule) -> Verdict:
             prediction=prediction, action=action, slot=rule.slot, reason=reason, update=update
         )
 
-    if prediction.label is None:
-        return verdict(Action.ABSTAIN, prediction.reason or "the model is not sure enough")
-    if not prediction.is_ordered and (shortfall := _shortfall(prediction, rule.precision)):
-        return verdict(Action.ABSTAIN, shortfall)
+    if withheld := _withheld(prediction, rule):
+        return verdict(Action.ABSTAIN, withheld)
     if rule.mode is Mode.SHADOW:
-        return verdict(Action.RECORD, prediction.reason)
-    value = _value(prediction, rule)
+        return verdict(Action.RECORD, rule.lowered or prediction.reason)
+    value = value_of(prediction, rule)
     if not rule.by_tag and rule.field.options and value not in rule.field.options:
         return verdict(Action.NO_OPTION, f"{rule.field.title} has no option {value!r}")
     update = _update(ticket, rule, value, ours)
@@ -147,7 +196,16 @@ def _verdict(slate: _Slate, prediction: Prediction, rule: Rule) -> Verdict:
     if of_a_person := _is_a_persons(slate, rule):
         return verdict(Action.PERSON, of_a_person)
     action = Action.SUGGEST if rule.mode is Mode.SUGGEST else Action.WRITE
-    return verdict(action, prediction.reason, update)
+    return verdict(action, rule.lowered or prediction.reason, update)
+
+
+def _withheld(prediction: Prediction, rule: Rule) -> str:
+    """Say why an answer is none; nothing when it is one."""
+    if prediction.label is None:
+        return prediction.reason or "the model is not sure enough"
+    if rule.mode is Mode.OFF:
+        return "this class is off"
+    return "" if prediction.is_ordered else _shortfall(prediction, rule.precision)
 
 
 def _shortfall(prediction: Prediction, asked: float) -> str:
@@ -161,14 +219,6 @@ def _shortfall(prediction: Prediction, asked: float) -> str:
     else:
         given, what = prediction.promised, "the precision that can be promised,"
     return f"{what} {given:.2f} is below the asked {asked:.2f}" if given < asked else ""
-
-
-def _value(prediction: Prediction, rule: Rule) -> str:
-    """Give what is written: an agent's id where the desk takes agents, else what people read."""
-    label = prediction.label or ""
-    if rule.aspect is Aspect.ASSIGNEE and rule.field.kind is not FieldKind.AGENT:
-        label = prediction.display or label
-    return rule.values.get(label, label)
 
 
 def _update(ticket: Ticket, rule: Rule, value: str, ours: Mapping[str, FieldValue]) -> FieldUpdate:

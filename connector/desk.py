@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from connector.decide import Rule
+from connector.decide import Rule, Step
 from connector.errors import ConfigError
 from connector.model import (
     TAGS,
@@ -37,6 +37,8 @@ class Desk:
     fields: tuple[FieldInfo, ...] = ()
     """Those that the desk had when it was connected."""
     book: Rulebook = NO_RULES
+    holdout: float = 0.0
+    """The share of tickets that are predicted and left to people."""
 
 
 def connect(settings: TenantSettings, adapter: Adapter, engine: Engine) -> Desk:
@@ -57,6 +59,7 @@ def connect(settings: TenantSettings, adapter: Adapter, engine: Engine) -> Desk:
         staff=staff_of(adapter),
         fields=fields,
         book=settings.rules,
+        holdout=settings.holdout,
     )
 
 
@@ -149,6 +152,13 @@ def _rule(aspect: Aspect, settings: AspectSettings, fields: Sequence[FieldInfo])
         values=settings.values,
         treat_as_empty=frozenset(settings.treat_as_empty),
         can_suggest=any(field.id == TAGS for field in fields),
+        steps={
+            label: Step(
+                mode=settings.mode if chosen.mode is None else chosen.mode,
+                precision=settings.precision if chosen.precision is None else chosen.precision,
+            )
+            for label, chosen in settings.classes.items()
+        },
     )
 
 
@@ -173,12 +183,30 @@ def _problems(
             )
         elif field is None and chosen.field != TAGS:
             yield f"{place}.field: {_no_such_field(chosen.field, fields)}"
-        elif field is not None and chosen.mode is Mode.AUTO:
+        elif field is not None and _reaches(chosen, Mode.AUTO):
             yield from _unfit(place, aspect, chosen, field, labels[aspect])
+        yield from _unknown_classes(place, aspect, chosen, labels[aspect])
 
 
 def _shows_tags(settings: AspectSettings) -> bool:
-    return settings.mode is Mode.SUGGEST or settings.field == TAGS
+    return _reaches(settings, Mode.SUGGEST) or settings.field == TAGS
+
+
+def _reaches(settings: AspectSettings, mode: Mode) -> bool:
+    """Tell whether the aspect, or one of its classes, is set to a mode."""
+    return mode in (settings.mode, *(one.mode for one in settings.classes.values()))
+
+
+def _unknown_classes(
+    place: str, aspect: Aspect, chosen: AspectSettings, labels: Sequence[str]
+) -> Iterator[str]:
+    if aspect is Aspect.ASSIGNEE:  # its classes are people, whom only the desk knows
+        return
+    for label in chosen.classes:
+        if label not in labels:
+            close = get_close_matches(label, labels, n=1, cutoff=0.5)
+            hint = f", did you mean {close[0]!r}?" if close else ""
+            yield f"{place}.classes: no answer is called {label!r}{hint} ({', '.join(labels)})"
 
 
 def _no_such_field(name: str, fields: Sequence[FieldInfo]) -> str:

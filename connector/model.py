@@ -256,6 +256,8 @@ class Action(StrEnum):
     """A person set, changed or removed the value, and it stays that way."""
     NO_OPTION = "no_option"
     """The desk's field does not know the value; options are never invented."""
+    HOLDOUT = "holdout"
+    """Would have been set, and is left to people, who show how right it would have been."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,15 @@
 """The path of a ticket, one straight line: fetch, clean, predict, decide, write, record."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from connector import assign, rules
+from connector import assign, feedback, rules
 from connector.clean import clean
 from connector.decide import Reserved, decide, standing, still_wanted
 from connector.desk import Desk
 from connector.errors import Conflict, Gone, Rejected
+from connector.holdout import is_held_out
 from connector.model import Aspect, Prediction, Reading, Status, Ticket, TicketId
 from connector.store import Conclusion, Entry, Job, Outcome, Store
 
@@ -110,10 +111,15 @@ def _decided(
     fresh = [
         ticket for ticket in tickets if ticket.id not in known and ticket.status is Status.OPEN
     ]
+    feedback.notice(desk, store, tickets)
     readings = _predict(desk, store, jobs, fresh)
     _note(desk, store, jobs, tickets, readings)
     suggest = _suggester(desk, store)
-    planned = [_plan(desk, store, ticket, readings[ticket.id], suggest) for ticket in fresh]
+    theirs = feedback.corrected(store, desk, [ticket.id for ticket in fresh])
+    planned = [
+        _plan(desk, store, ticket, readings[ticket.id], suggest, theirs.get(ticket.id, ()))
+        for ticket in fresh
+    ]
     written = {entry.ticket for entry in planned} | {
         entry.ticket for entry in known.values() if entry.outcome not in SETTLED
     }
@@ -165,6 +171,7 @@ def _plan(
     ticket: Ticket,
     reading: Reading,
     suggest: _Suggest,
+    corrected: Collection[str],
 ) -> Entry:
     _settle_stale(desk, store, ticket)
     ours = store.ledger.written(desk.tenant, ticket.id)
@@ -181,7 +188,12 @@ def _plan(
             ruling.predictions,
             desk.rules,
             ours,
-            reserved=Reserved(from_auto=ruling.kept_from_auto, taken_up=by_people),
+            reserved=Reserved(
+                from_auto=ruling.kept_from_auto,
+                taken_up=by_people,
+                corrected=corrected,
+                is_held_out=is_held_out(desk.tenant, ticket.id, desk.holdout),
+            ),
         ),
         vector=reading.vector,
     )

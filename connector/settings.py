@@ -107,6 +107,26 @@ def _threads(value: object, validate: Callable[[object], int | str]) -> int | st
 Threads = Annotated[Literal["auto"] | Annotated[int, Field(ge=1, le=256)], WrapValidator(_threads)]
 
 
+_PERCENT = re.compile(r"(\d{1,2}(?:\.\d+)?) ?%")
+
+MOST_HELD = 50
+"""Of a hundred tickets: more would be left to people than triaged."""
+
+
+def _share(value: object) -> object:
+    """Read a number of a hundred, written as people do."""
+    number = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+    if number is not None and float(number[1]) <= MOST_HELD:
+        return float(number[1]) / 100
+    raise PydanticCustomError("share", "write a share from 0% to 50%, such as 5%")
+
+
+Share = Annotated[
+    float,
+    BeforeValidator(_share, json_schema_input_type=Annotated[str, Field(pattern=_PERCENT)]),
+]
+
+
 class Web(Section):
     """Where webhooks, health and metrics are served."""
 
@@ -223,6 +243,16 @@ def _own_label(value: object) -> object:
 Own = Annotated[OwnLabel, BeforeValidator(_own_label, json_schema_input_type=Texts | OwnLabel)]
 
 
+class ClassSettings(Section):
+    """Where one class is answered otherwise than the rest of its aspect."""
+
+    mode: Mode | None = None
+    """How far this class may go; the aspect's `mode` unless given."""
+    precision: float | None = Field(default=None, ge=0, le=1)
+    """How many of 100 values of this class have to be right, as a share; the aspect's `precision`
+    unless given."""
+
+
 class AspectSettings(Section):
     """How one aspect is answered, and where the answer goes."""
 
@@ -240,6 +270,8 @@ class AspectSettings(Section):
     training; those that no label stands for keep their names."""
     values: dict[str, str] = Field(default_factory=dict)
     """What is written for a label where the desk's option is called otherwise."""
+    classes: dict[str, ClassSettings] = Field(default_factory=dict)
+    """The classes that are to go less far, or further, than the others; each by its label."""
     treat_as_empty: tuple[str, ...] = ()
     """Values that a desk fills in by itself, such as `normal`, which nobody chose."""
 
@@ -285,6 +317,9 @@ class TenantSettings(Section):
     """The name of the promoted bundle that answers; see `triaged models list`. Without it the one
     that `models.bundle` says."""
     intake: Intake = Intake()
+    holdout: Share = 0.0
+    """The share of tickets that are predicted and left to people, such as 5%: the only measure that
+    our own answers do not colour. They are drawn by a hash of the ticket's number."""
     aspects: Aspects
     rules: Rulebook = Rulebook()
 

@@ -47,6 +47,7 @@ problems are shown at once, each as `file:line:column: path: what is wrong and t
 `triaged check` reads the same files with the same rules as `triaged run`.
 
 - A **duration** is a number and a unit: `ms`, `s`, `m`, `h` or `d`, such as `30s` or `1.5h`.
+- A **share** is a number of a hundred, such as `5%`.
 - A **secret** is written as `secret:NAME`; the value lies in the keyring or in a systemd
   credential under NAME. Letters, digits, `.`, `_` and `-` are allowed in it.
 - A **relative path** counts from the folder of `triaged.yaml`, except `models.bundle`, which
@@ -173,7 +174,7 @@ def _keys(
     for key, node in schema["properties"].items():
         path = f"{prefix}{key}"
         found, optional = _resolved(node, definitions)
-        meaning = str(node.get("description") or found.get("description") or "")
+        meaning = " ".join(str(node.get("description") or found.get("description") or "").split())
         default = _default(node, is_required=key in schema.get("required", ()))
         if path.startswith(ASPECTS) and ASPECT_KEYS in str(node):
             meaning = f"How {key} is answered; see [below](#keys-of-each-aspect)."
@@ -243,6 +244,8 @@ def _type(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     if "$ref" in node:
         return _type(_resolved(node, definitions)[0], definitions)
     pattern = str(node.get("pattern", ""))
+    if "%" in pattern:
+        return "share"
     if pattern.startswith("^secret:"):
         return "secret"
     return "duration" if "(ms|s|m|h|d)" in pattern else _plain_type(node, definitions)

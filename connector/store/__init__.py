@@ -3,6 +3,7 @@
 from connector.store.books import Balance, look_at_books
 from connector.store.claim import Job
 from connector.store.database import Place, is_begun, place_of, reached
+from connector.store.feedback import Answer, Fate, Feedback, Trial
 from connector.store.inbox import Arrived, Received
 from connector.store.ledger import Conclusion, Entry, Outcome, look_at_written
 from connector.store.overview import TenantOverview, look
@@ -13,10 +14,13 @@ from connector.store.store import Store
 from connector.store.transfer import transfer
 
 __all__ = [
+    "Answer",
     "Arrived",
     "Balance",
     "Conclusion",
     "Entry",
+    "Fate",
+    "Feedback",
     "Filter",
     "Job",
     "Outcome",
@@ -28,6 +32,7 @@ __all__ = [
     "State",
     "Store",
     "TenantOverview",
+    "Trial",
     "due_again",
     "is_begun",
     "look",

@@ -1,9 +1,10 @@
 """The case book: who works or resolved which ticket, and what it was like as a vector."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, delete, func, select
+from sqlalchemy import and_, case, delete, func, or_, select
 from sqlalchemy.sql.dml import Insert
 
 from connector.model import Case, Status, TenantId, Ticket, TicketId
@@ -19,7 +20,23 @@ def _noting(row: Any) -> Insert:
     """Replace the case that is known, but no full vector by an empty one."""
     new = row.excluded
     vector = case((func.length(new.vector) > 0, new.vector), else_=cases.c.vector)
-    known = {name: new[name] for name in ("status", "group", "assignee", "updated_at")}
+    known: dict[str, Any] = {
+        name: new[name] for name in ("status", "group", "assignee", "updated_at")
+    }
+    was, becomes = cases.c, new
+    passed_on = or_(
+        *(
+            and_(was[name] != "", becomes[name] != "", was[name] != becomes[name])
+            for name in ("assignee", "group")
+        )
+    )
+    opened = and_(was.status == Status.RESOLVED, becomes.status == Status.OPEN)
+    known |= {
+        "filed_at": func.coalesce(was.filed_at, becomes.filed_at),
+        "assigned_at": func.coalesce(was.assigned_at, becomes.assigned_at),
+        "reassigned": was.reassigned + case((passed_on, 1), else_=0),
+        "reopened": was.reopened + case((opened, 1), else_=0),
+    }
     noted: Insert = row.on_conflict_do_update(
         index_elements=["tenant", "ticket"], set_={**known, "vector": vector}
     )
@@ -28,6 +45,17 @@ def _noting(row: Any) -> Insert:
 
 _NOTE = dialect.upserts(cases, _noting)
 _LEARNT = dialect.upserts(histories, lambda row: row.on_conflict_do_nothing())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A ticket's way through people's hands, as looks at it showed it; times in Unix seconds."""
+
+    ticket: TicketId
+    filed_at: float
+    assigned_at: float | None
+    reassigned: int
+    reopened: int
 
 
 class CaseBook:
@@ -47,6 +75,8 @@ class CaseBook:
                 "group": ticket.group,
                 "assignee": ticket.assignee,
                 "updated_at": ticket.updated_at.timestamp(),
+                "filed_at": ticket.created_at.timestamp(),
+                "assigned_at": ticket.updated_at.timestamp() if ticket.assignee else None,
             }
             for ticket, vector in sorted(tickets, key=lambda one: one[0].id)
         ]
@@ -86,6 +116,14 @@ class CaseBook:
         )
         with self._database.read() as connection:
             return tuple(Case(**row) for row in connection.execute(query).mappings())
+
+    def ways(self, tenant: TenantId, filed_after: float = 0.0) -> Sequence[Way]:
+        """Give the ways of tickets filed after that time."""
+        query = select(*(cases.c[name] for name in Way.__slots__)).where(
+            cases.c.tenant == tenant, cases.c.filed_at >= filed_after
+        )
+        with self._database.read() as connection:
+            return tuple(Way(**row) for row in connection.execute(query).mappings())
 
     def has_history(self, tenant: TenantId) -> bool:
         """Tell whether a tenant's resolved tickets of the past were read to their end."""

@@ -1,7 +1,7 @@
 """The ledger: what was decided for each ticket's words, why, and what became of it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -49,6 +49,8 @@ class Entry:
     verdicts: tuple[Verdict, ...]
     vector: bytes
     written: frozenset[str] = frozenset()
+    planned_at: float = 0.0
+    """In Unix seconds; the ledger's own, whatever a new entry says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,16 @@ class Ledger:
     def of(self, tenant: TenantId, ticket: TicketId) -> Sequence[Entry]:
         """Give all entries of a ticket, oldest first."""
         return self._select(tenant, ticket)
+
+    def of_all(
+        self, tenant: TenantId, tickets: Collection[TicketId]
+    ) -> Mapping[TicketId, Sequence[Entry]]:
+        """Give all entries of tickets, oldest first; a ticket without any is left out."""
+        found: dict[TicketId, list[Entry]] = {}
+        with self._database.read() as connection:
+            for entry in _entries(connection, tenant, tickets):
+                found.setdefault(entry.ticket, []).append(entry)
+        return found
 
     def plan(self, tenant: TenantId, entries: Sequence[Entry], jobs: Sequence[Job] = ()) -> None:
         """Store what is about to be written, before the desk is called: one durable commit.
@@ -122,7 +134,7 @@ class Ledger:
         self, tenant: TenantId, ticket: TicketId, *, content_hash: str | None = None
     ) -> Sequence[Entry]:
         with self._database.read() as connection:
-            return _entries(connection, tenant, ticket, content_hash)
+            return _entries(connection, tenant, [ticket], content_hash)
 
     def _now(self) -> float:
         return self._database.clock.now().timestamp()
@@ -136,7 +148,7 @@ def look_at_written(
     Raises `StateUnusable`.
     """
     with reading(place) as connection:
-        return {ticket: _written(_entries(connection, tenant, ticket)) for ticket in tickets}
+        return {ticket: _written(_entries(connection, tenant, [ticket])) for ticket in tickets}
 
 
 def _written(entries: Sequence[Entry]) -> Mapping[str, FieldValue]:
@@ -149,10 +161,13 @@ def _written(entries: Sequence[Entry]) -> Mapping[str, FieldValue]:
 
 
 def _entries(
-    connection: Connection, tenant: TenantId, ticket: TicketId, content_hash: str | None = None
+    connection: Connection,
+    tenant: TenantId,
+    tickets: Collection[TicketId],
+    content_hash: str | None = None,
 ) -> Sequence[Entry]:
     query = select(*(ledger.c[name] for name in Entry.__slots__)).where(
-        ledger.c.tenant == tenant, ledger.c.ticket == ticket
+        ledger.c.tenant == tenant, ledger.c.ticket.in_(tickets)
     )
     if content_hash is not None:
         query = query.where(ledger.c.content_hash == content_hash)

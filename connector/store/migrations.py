@@ -141,6 +141,7 @@ def _tables_of_4() -> Mapping[str, Sequence[Column[Any]]]:
             _text("truth", default=""),
             Column("seen_at", Float, nullable=False),
             Column("judged_at", Float),
+            Column("corrected_at", Float),
         ),
         "levels": (
             key("tenant", 63),

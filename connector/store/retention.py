@@ -10,7 +10,7 @@ from connector.settings import Retention
 from connector.store import books
 from connector.store.database import Database
 from connector.store.ledger import Outcome
-from connector.store.schema import cases, deliveries, ledger
+from connector.store.schema import cases, deliveries, feedback, ledger
 
 REPLAY_WINDOW = timedelta(hours=72)
 """For which a delivery id is remembered: longer than any platform retries a webhook."""
@@ -22,8 +22,9 @@ AT_ONCE = 500
 def expire(database: Database, kept: Retention, is_over: Callable[[], bool]) -> None:
     """Delete what is older than it may be; ends early, and goes on next time, when `is_over`.
 
-    Of the ledger, decisions whose end is known; of the case book, resolved tickets that nothing was
-    heard of since. Nobody needs a delivery id once its call cannot come again.
+    Of the ledger, decisions whose end is known, and what people made of them; of the case book,
+    resolved tickets that nothing was heard of since. Nobody needs a delivery id once its call
+    cannot come again.
     """
     now = database.clock.now()
     steps: tuple[Callable[[Connection], int], ...] = (
@@ -32,6 +33,7 @@ def expire(database: Database, kept: Retention, is_over: Callable[[], bool]) -> 
             connection, finished_before=(now - kept.finished).timestamp(), most=AT_ONCE
         ),
         lambda connection: _decisions(connection, (now - kept.decisions).timestamp()),
+        lambda connection: _answers(connection, (now - kept.decisions).timestamp()),
         lambda connection: _cases(connection, (now - kept.cases).timestamp()),
     )
     for step in steps:
@@ -65,6 +67,24 @@ def _decisions(connection: Connection, before: float) -> int:
     )
     rows = connection.execute(old).scalars().all()
     connection.execute(delete(ledger).where(ledger.c.id.in_(rows)))
+    return len(rows)
+
+
+def _answers(connection: Connection, before: float) -> int:
+    old = (
+        select(feedback.c.tenant, feedback.c.ticket, feedback.c.aspect)
+        .where(feedback.c.decided_at < before)
+        .limit(AT_ONCE)
+    )
+    rows = connection.execute(old).all()
+    for tenant, ticket, aspect in rows:
+        connection.execute(
+            delete(feedback).where(
+                feedback.c.tenant == tenant,
+                feedback.c.ticket == ticket,
+                feedback.c.aspect == aspect,
+            )
+        )
     return len(rows)
 
 

@@ -233,6 +233,8 @@ feedback = Table(
     Column("truth", Words(255), nullable=False, server_default=""),
     Column("seen_at", Float, nullable=False),
     Column("judged_at", Float),
+    # When a person first overruled us there, whatever they did later.
+    Column("corrected_at", Float),
     PrimaryKeyConstraint("tenant", "ticket", "aspect"),
     Index("feedback_judged", "tenant", "aspect", "judged_at"),
     Index("feedback_waiting", "judged_at", "decided_at"),

@@ -12,6 +12,7 @@ from connector.store.books import Balance
 from connector.store.cases import CaseBook
 from connector.store.claim import Job
 from connector.store.database import Place, opened
+from connector.store.feedback import Feedback
 from connector.store.inbox import Inbox
 from connector.store.ledger import Ledger
 from connector.store.overview import TenantOverview
@@ -37,6 +38,7 @@ class Store:
         self.ledger = Ledger(self._database)
         self.cases = CaseBook(self._database)
         self.queue = Queue(self._database)
+        self.feedback = Feedback(self._database)
 
     def __enter__(self) -> Self:
         return self

@@ -4,9 +4,9 @@ import pytest
 from by_hand import ACME
 from sqlalchemy import func, select
 
-from connector.model import Status, TicketId
+from connector.model import Action, Aspect, Status, TicketId
 from connector.settings import Retention
-from connector.store import Conclusion, Entry, Outcome, Store, retention
+from connector.store import Answer, Conclusion, Entry, Fate, Outcome, Store, retention
 from connector.store.schema import cases, deliveries, inbox, ledger
 
 YEAR = 365 * 86400
@@ -25,6 +25,27 @@ def planned(store: Store, ticket: str, *, ends: bool) -> None:
     store.ledger.plan(ACME, [entry])
     if ends:
         store.ledger.settle(Conclusion(tenant=ACME, entry=entry, outcome=Outcome.WRITTEN))
+
+
+def test_what_people_made_of_an_answer_goes_with_the_decision(store, clock) -> None:
+    answer = Answer(
+        ticket=TicketId("7"),
+        aspect=Aspect.CATEGORY,
+        label="network",
+        value="network",
+        action=Action.WRITE,
+        precision=0.9,
+        bundle="b@1",
+        decided_at=clock.now().timestamp(),
+        state=Fate.KEPT,
+    )
+    store.feedback.note(ACME, [answer])
+    clock.pass_time(2 * YEAR - 86400)
+    store.expire(Retention())
+    assert store.feedback.of(ACME, [TicketId("7")]) == (answer,)
+    clock.pass_time(2 * 86400)
+    store.expire(Retention())
+    assert store.feedback.of(ACME, [TicketId("7")]) == ()
 
 
 def kept(store: Store) -> dict[str, list[str]]:
