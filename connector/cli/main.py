@@ -14,6 +14,7 @@ _OWN = (
     "check",
     "classify",
     "demo",
+    "doctor",
     "evaluate",
     "history",
     "models",
