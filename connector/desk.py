@@ -1,9 +1,10 @@
 """One tenant's desk, connected: its adapter, its classifier, and rules that its fields can meet."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
+from connector.assign import Wishes
 from connector.decide import Rule, Step
 from connector.errors import ConfigError
 from connector.model import (
@@ -18,7 +19,7 @@ from connector.model import (
 )
 from connector.ports import Adapter, Classifier, Engine, ListsStaff
 from connector.rulebook import NO_RULES, PriorityRules, Rulebook
-from connector.settings import AspectSettings, TenantSettings
+from connector.settings import AspectSettings, AssignSettings, TenantSettings
 
 _WRITABLE = {FieldKind.TEXT, FieldKind.CHOICE, FieldKind.AGENT, FieldKind.TAGS}
 
@@ -34,6 +35,7 @@ class Desk:
     identity: Identity
     rules: tuple[Rule, ...]
     staff: Staff
+    wishes: Wishes = field(default_factory=Wishes)
     fields: tuple[FieldInfo, ...] = ()
     """Those that the desk had when it was connected."""
     book: Rulebook = NO_RULES
@@ -57,6 +59,7 @@ def connect(settings: TenantSettings, adapter: Adapter, engine: Engine) -> Desk:
         identity=identity,
         rules=tuple(_rule(aspect, chosen, fields) for aspect, chosen in settings.aspects.active()),
         staff=staff_of(adapter),
+        wishes=_wishes(settings.assign),
         fields=fields,
         book=settings.rules,
         holdout=settings.holdout,
@@ -70,6 +73,15 @@ def refit(desk: Desk, settings: TenantSettings, engine: Engine) -> Desk:
     """
     _require_fit(settings, desk.fields, engine)
     return replace(desk, classifier=_classifier(settings, engine), bundle=engine.bundle)
+
+
+def _wishes(settings: AssignSettings) -> Wishes:
+    return Wishes(
+        half_life=settings.half_life,
+        load=settings.load,
+        most_open=settings.most_open,
+        away=frozenset(settings.away),
+    )
 
 
 def staff_of(adapter: Adapter) -> Staff:

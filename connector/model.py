@@ -240,6 +240,8 @@ class Case:
     group: str
     assignee: str
     vector: bytes
+    updated_at: float = 0.0
+    """Its last change, in seconds since 1970."""
 
 
 class Action(StrEnum):

@@ -1,5 +1,6 @@
 """The path of a ticket, one straight line: fetch, clean, predict, decide, write, record."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -160,9 +161,16 @@ def _suggester(desk: Desk, store: Store) -> _Suggest:
     """Give the function that suggests an assignee, reading the case book once for a batch."""
     if not any(rule.aspect is Aspect.ASSIGNEE for rule in desk.rules):
         return lambda _vector, _group: ()
-    cases = store.cases.resolved(desk.tenant)
-    load = store.cases.open_load(desk.tenant)
-    return lambda vector, group: (assign.suggest(vector, cases, load, desk.staff, group=group),)
+    told = assign.Experience(store.cases.resolved(desk.tenant), desk.staff, desk.wishes)
+    load = Counter(store.cases.open_load(desk.tenant))
+
+    def suggest(vector: bytes, group: str) -> Sequence[Prediction]:
+        found = told.suggest(vector, load, group)
+        if found.label is not None:  # a batch of tickets must not all go to the same person
+            load[found.label] += 1
+        return (found,)
+
+    return suggest
 
 
 def _plan(

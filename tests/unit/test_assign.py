@@ -1,8 +1,12 @@
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
 import numpy as np
 import pytest
 
-from connector.assign import MIN_CASES, suggest
-from connector.model import Agent, Case, Group, Staff, TicketId
+from connector.assign import MIN_CASES, Experience, Wishes
+from connector.model import Agent, Case, Group, Prediction, Staff, TicketId
 
 STAFF = Staff(
     groups=(Group(id="net", name="Network"), Group(id="app", name="Applications")),
@@ -12,6 +16,12 @@ STAFF = Staff(
         Agent(id="cho", name="Cho Min", groups=("app",)),
     ),
 )
+
+
+def suggest(
+    asked: bytes, known: Sequence[Case], load: Mapping[str, int], staff: Staff, group: str = ""
+) -> Prediction:
+    return Experience(known, staff).suggest(asked, load, group)
 
 
 def vector(angle: float) -> bytes:
@@ -40,9 +50,10 @@ def test_the_group_of_the_nearest_tickets_comes_first_then_the_skilled_person() 
     assert (found.label, found.display) == ("ana", "Ana Ruiz (Network)")
     assert found.confidence > 0.95
     assert found.reason == (
-        "12 of the 15 most similar resolved tickets went to Network; Ana Ruiz has 0 open tickets"
+        "12 of the 22 most similar resolved tickets went to Network; Ana Ruiz resolved 8, has 0"
+        " open; then Ben Ode resolved 4, has 0 open; then Cho Min resolved 10, has 0 open"
     )
-    assert [agent for agent, _ in found.ranking] == ["ana", "ben"]
+    assert [agent for agent, _ in found.ranking] == ["ana", "ben", "cho"]
 
 
 def test_a_busy_expert_gives_way_to_an_idle_colleague() -> None:
@@ -99,3 +110,50 @@ def test_vectors_of_another_encoder_are_not_compared() -> None:
         for case in NETWORK
     ]
     assert suggest(vector(0.0), other, {}, STAFF).label is None
+
+
+def test_what_was_resolved_long_ago_counts_less() -> None:
+    def told(half_life: timedelta) -> str | None:
+        year = 365 * 86400.0
+        known = [replace(case, updated_at=0.0) for case in cases(12, 0.0, "net", "ana")]
+        known += [replace(case, updated_at=year) for case in cases(6, 0.0, "net", "ben")]
+        wishes = Wishes(half_life=half_life)
+        return Experience(known, STAFF, wishes).suggest(vector(0.0), {}).label
+
+    assert told(timedelta(days=90)) == "ben"
+    assert told(timedelta(days=3650)) == "ana"
+
+
+def test_somebody_who_is_away_is_not_named_by_id_or_address() -> None:
+    staff = replace(
+        STAFF, agents=(replace(STAFF.agents[0], email="ana@x.example"), *STAFF.agents[1:])
+    )
+    for name in ("ana", "ana@x.example"):
+        told = Experience(NETWORK + APPLICATIONS, staff, Wishes(away=frozenset({name})))
+        found = told.suggest(vector(0.0), {})
+        assert found.label == "ben"
+        assert "ana" not in dict(found.ranking)
+
+
+def test_nobody_is_buried_under_open_tickets_however_skilled() -> None:
+    crowd = tuple(Agent(id=f"p{n}", name=f"P {n}", groups=("net",)) for n in range(8))
+    staff = replace(STAFF, agents=(*STAFF.agents, *crowd))
+    known, load = cases(40, 0.0, "net", "ana") + cases(10, 1.5, "app", "cho"), {"ana": 30, "p1": 3}
+    skilled = Experience(known, staff, Wishes(load=0.0, most_open=50.0))
+    assert skilled.suggest(vector(0.0), load).label == "ana"
+    capped = Experience(known, staff, Wishes(load=0.0, most_open=3.0))
+    found = capped.suggest(vector(0.0), load)
+    assert found.label != "ana"
+    assert next(reversed(found.ranking))[0] == "ana"
+
+
+def test_load_counts_as_much_as_is_wished() -> None:
+    load = {"ana": 6, "ben": 1}
+    for weight, expected in ((0.0, "ana"), (3.0, "ben")):
+        told = Experience(NETWORK + APPLICATIONS, STAFF, Wishes(load=weight, most_open=9))
+        assert told.suggest(vector(0.0), load).label == expected
+
+
+def test_one_odd_case_does_not_outvote_what_is_usual_in_the_group() -> None:
+    known = cases(30, 0.4, "net", "ana") + cases(1, 0.0, "net", "ben") + APPLICATIONS
+    assert suggest(vector(0.1), known, {}, STAFF).label == "ana"
