@@ -12,13 +12,17 @@ from typing import Any
 import structlog
 
 from connector.errors import StateUnusable, TriagedError
-from connector.store import Filter, Queue, Row
+from connector.model import TenantId
+from connector.store import Entry, Filter, Queue, Row, Undoings, packed, unpacked
 
 SOCKET = "control.sock"
 """In the state directory, for its owner only."""
 
-LONGEST = 1 << 16
-"""Bytes of a request: a filter is a few hundred."""
+UNDO = "undo"
+"""The action of a request that notes an undo; the others are those of a queue."""
+
+LONGEST = 1 << 20
+"""Bytes of a request: a filter is a few hundred, an undo of one ticket some thousands."""
 
 PATIENCE = 60.0
 """Seconds to wait for the daemon's answer: it may be writing something else just then."""
@@ -40,7 +44,24 @@ def ask(directory: Path, action: str, which: Filter) -> Sequence[Row] | None:
 
     Raises `StateUnusable` with the daemon's own words when it could not.
     """
-    request = json.dumps({"action": action, "filter": asdict(which)}).encode()
+    answer = _exchange(directory, {"action": action, "filter": asdict(which)})
+    return None if answer is None else tuple(Row(**row) for row in answer["rows"])
+
+
+def note_undo(
+    directory: Path, tenant: TenantId, entry: Entry, restored: frozenset[str] | None = None
+) -> bool:
+    """Have the daemon note that an undo begins, or how it ended; tell whether a daemon listens.
+
+    Raises `StateUnusable` as `ask` does.
+    """
+    ended = None if restored is None else sorted(restored)
+    request = {"action": UNDO, "tenant": tenant, "entry": packed(entry), "restored": ended}
+    return _exchange(directory, request) is not None
+
+
+def _exchange(directory: Path, request: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Send the daemon a line and read its answer; `None` when no daemon listens."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
         line.settimeout(PATIENCE)
         try:
@@ -50,13 +71,13 @@ def ask(directory: Path, action: str, which: Filter) -> Sequence[Row] | None:
         except OSError as error:
             raise StateUnusable(f"{directory / SOCKET}: {error.strerror or error}") from error
         try:
-            line.sendall(request + b"\n")
-            answer = json.loads(line.makefile("rb").readline())
+            line.sendall(json.dumps(request).encode() + b"\n")
+            answer: dict[str, Any] = json.loads(line.makefile("rb").readline())
         except (OSError, ValueError) as error:
             raise StateUnusable(f"{directory / SOCKET}: the daemon gave no answer") from error
     if "error" in answer:
         raise StateUnusable(answer["error"])
-    return tuple(Row(**row) for row in answer["rows"])
+    return answer
 
 
 class _Server(ThreadingMixIn, UnixStreamServer):
@@ -77,9 +98,12 @@ class _Line(StreamRequestHandler):
 class ControlSocket:
     """Serves commands in the state directory until `stop`."""
 
-    def __init__(self, directory: Path, queue: Queue, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, directory: Path, queue: Queue, undoings: Undoings, wake: Callable[[], None]
+    ) -> None:
         self._path = directory / SOCKET
         self._queue = queue
+        self._undoings = undoings
         self._wake = wake
         self._server: _Server | None = None
 
@@ -108,6 +132,8 @@ class ControlSocket:
     def _answer(self, request: bytes) -> dict[str, Any]:
         try:
             told = json.loads(request)
+            if told["action"] == UNDO:
+                return self._note_undo(told)
             which = Filter(**{**told["filter"], "states": tuple(told["filter"]["states"])})
             done = act(self._queue, told["action"], which)
         except (ValueError, KeyError, TypeError):
@@ -117,3 +143,12 @@ class ControlSocket:
         _log.info("queue_changed", action=told["action"], rows=len(done))
         self._wake()
         return {"rows": [asdict(row) for row in done]}
+
+    def _note_undo(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        tenant, entry = TenantId(str(told["tenant"])), unpacked(told["entry"])
+        if told["restored"] is None:
+            self._undoings.begin(tenant, entry)
+        else:
+            self._undoings.end(tenant, entry, frozenset(map(str, told["restored"])))
+            _log.info("ticket_undone", tenant=tenant, ticket=entry.ticket, slots=told["restored"])
+        return {}

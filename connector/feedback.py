@@ -74,7 +74,10 @@ def corrected(store: Store, desk: Desk, tickets: Sequence[TicketId]) -> Mapping[
 def answers(
     rules: Sequence[Rule], ticket: Ticket, entries: Sequence[Entry], now: float
 ) -> Iterator[Answer]:
-    """Yield, for each aspect that was answered, the newest answer and what became of it."""
+    """Yield, for each aspect that was answered, the newest answer and what became of it.
+
+    What was undone was no answer: nobody who looks at it now says anything about the model.
+    """
     for rule in rules:
         found = next(
             (
@@ -85,11 +88,13 @@ def answers(
             ),
             None,
         )
-        if found is not None:
+        if found is not None and found[1].action is not Action.UNDO:
             yield _answered(rule, ticket, *found, now=now)
 
 
 def _can_be_judged(entry: Entry, verdict: Verdict) -> bool:
+    if verdict.action is Action.UNDO and entry.outcome is Outcome.UNDOING:
+        return True
     if verdict.action in COMPARED:
         return entry.outcome is not Outcome.PLANNED
     return verdict.update is not None and verdict.slot in entry.written

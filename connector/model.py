@@ -256,6 +256,8 @@ class Action(StrEnum):
     """The desk already holds the value."""
     PERSON = "person"
     """A person set, changed or removed the value, and it stays that way."""
+    UNDO = "undo"
+    """What we had written was taken back at an administrator's word, and is not set again."""
     NO_OPTION = "no_option"
     """The desk's field does not know the value; options are never invented."""
     HOLDOUT = "holdout"

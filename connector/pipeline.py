@@ -182,9 +182,9 @@ def _plan(
     corrected: Collection[str],
 ) -> Entry:
     _settle_stale(desk, store, ticket)
-    ours = store.ledger.written(desk.tenant, ticket.id)
+    past = store.ledger.past(desk.tenant, ticket.id)
     ruling = _ruled(desk, ticket, (*reading.predictions, *suggest(reading.vector, ticket.group)))
-    by_people = rules.taken_up(ticket, ours) if ours and not desk.book.always_retriages else ""
+    by_people = "" if desk.book.always_retriages else rules.taken_up(ticket, past.ours)
     return Entry(
         ticket=ticket.id,
         content_hash=ticket.content_hash,
@@ -195,7 +195,8 @@ def _plan(
             ticket,
             ruling.predictions,
             desk.rules,
-            ours,
+            past.ours,
+            undone=past.undone,
             reserved=Reserved(
                 from_auto=ruling.kept_from_auto,
                 taken_up=by_people,

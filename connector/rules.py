@@ -57,7 +57,12 @@ def apply(
 
 
 def taken_up(ticket: Ticket, ours: Mapping[str, FieldValue]) -> str:
-    """Say why a person is at work on a ticket that we wrote to earlier; nothing when none is."""
+    """Say why a person is at work on a ticket that we wrote to earlier; nothing when none is.
+
+    What we never wrote to may be written to, whoever works on it: it was taken up before we came.
+    """
+    if not ours:
+        return ""
     if ticket.answered:
         return "an agent has answered"
     for slot, value in ours.items():

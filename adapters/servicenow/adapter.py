@@ -348,12 +348,18 @@ class ServiceNowAdapter:
         ]
         if as_before:
             raise Rejected(
-                f"ticket {present.id}: the desk left {', '.join(as_before)} as it was; give the "
-                "account the right to write it"
+                f"ticket {present.id}: the desk left {', '.join(as_before)} as it was; "
+                f"{_why_left(left)}"
             )
         changed = mapping.revision_number(after) - mapping.revision_number(present)
         if left or changed > 1 + self._options.rule_updates:
             raise Conflict(f"ticket {present.id} was changed by somebody else in the same moment")
+
+
+def _why_left(updates: Iterable[FieldUpdate]) -> str:
+    if all(update.value in {None, ""} for update in updates):
+        return "the Table API does not empty a drop-down, which only a person can do"
+    return "give the account the right to write it"
 
 
 def _stands(ticket: Ticket, update: FieldUpdate) -> bool:

@@ -25,6 +25,7 @@ _OWN = (
     "status",
     "store",
     "train",
+    "undo",
 )
 """Our commands, a module each, imported when they are asked for: `--help` must not load a model."""
 

@@ -12,12 +12,14 @@ from connector.store.schema import State
 from connector.store.settlement import Settlement, due_again
 from connector.store.store import Store
 from connector.store.transfer import transfer
+from connector.store.undoings import Dated, Undoings, look_at_writes, open_plans, packed, unpacked
 
 __all__ = [
     "Answer",
     "Arrived",
     "Balance",
     "Conclusion",
+    "Dated",
     "Entry",
     "Fate",
     "Feedback",
@@ -33,13 +35,18 @@ __all__ = [
     "Store",
     "TenantOverview",
     "Trial",
+    "Undoings",
     "due_again",
     "is_begun",
     "look",
     "look_at_books",
     "look_at_rows",
+    "look_at_writes",
     "look_at_written",
+    "open_plans",
+    "packed",
     "place_of",
     "reached",
     "transfer",
+    "unpacked",
 ]

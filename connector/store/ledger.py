@@ -32,6 +32,9 @@ class Outcome(StrEnum):
     WRITTEN = "written"
     NOTHING = "nothing"
     REJECTED = "rejected"
+    UNDOING = "undoing"
+    """The plan of an undo, which nobody but an undo carries out."""
+    UNDONE = "undone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,14 @@ class Conclusion:
     entry: Entry
     outcome: Outcome
     written: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What we did to a ticket: our value that counts in each slot, and where one was taken back."""
+
+    ours: Mapping[str, FieldValue]
+    undone: frozenset[str]
 
 
 def conclude(connection: Connection, conclusions: Sequence[Conclusion], now: float) -> None:
@@ -111,7 +122,7 @@ class Ledger:
                 "planned_at": self._now(),
                 "bundle": entry.bundle,
                 "language": entry.language,
-                "verdicts": json.dumps([asdict(verdict) for verdict in entry.verdicts]),
+                "verdicts": verdicts_as_json(entry),
                 "vector": entry.vector,
             }
             for entry in entries
@@ -128,7 +139,11 @@ class Ledger:
 
     def written(self, tenant: TenantId, ticket: TicketId) -> Mapping[str, FieldValue]:
         """Give the last value that we set on a ticket, per slot (`Verdict.slot`)."""
-        return _written(self.of(tenant, ticket))
+        return self.past(tenant, ticket).ours
+
+    def past(self, tenant: TenantId, ticket: TicketId) -> Past:
+        """Give what we set on a ticket, and what of that was undone."""
+        return past_of(self.of(tenant, ticket))
 
     def _select(
         self, tenant: TenantId, ticket: TicketId, *, content_hash: str | None = None
@@ -148,16 +163,28 @@ def look_at_written(
     Raises `StateUnusable`.
     """
     with reading(place) as connection:
-        return {ticket: _written(_entries(connection, tenant, [ticket])) for ticket in tickets}
+        return {ticket: past_of(_entries(connection, tenant, [ticket])).ours for ticket in tickets}
 
 
-def _written(entries: Sequence[Entry]) -> Mapping[str, FieldValue]:
-    return {
-        verdict.slot: verdict.update.value
-        for entry in entries
-        for verdict in entry.verdicts
-        if verdict.update is not None and verdict.slot in entry.written
-    }
+def past_of(entries: Sequence[Entry]) -> Past:
+    """Put a ticket's entries, oldest first, together; one that is being undone counts as undone."""
+    stacks: dict[str, list[FieldValue]] = {}
+    undone: set[str] = set()
+    for entry in entries:
+        for verdict in entry.verdicts:
+            if verdict.update is None:
+                continue
+            values = stacks.setdefault(verdict.slot, [])
+            if verdict.action is not Action.UNDO:
+                values += [verdict.update.value] if verdict.slot in entry.written else []
+            elif entry.outcome is Outcome.UNDOING or verdict.slot in entry.written:
+                undone.add(verdict.slot)
+                while values and values[-1] != verdict.update.value:
+                    values.pop()
+    return Past(
+        ours={slot: values[-1] for slot, values in stacks.items() if values},
+        undone=frozenset(undone),
+    )
 
 
 def _entries(
@@ -172,17 +199,24 @@ def _entries(
     if content_hash is not None:
         query = query.where(ledger.c.content_hash == content_hash)
     rows = connection.execute(query.order_by(ledger.c.id)).mappings()
-    return tuple(
-        Entry(
-            **{
-                **row,
-                "outcome": Outcome(row["outcome"]),
-                "written": frozenset(json.loads(row["written"])),
-                "verdicts": tuple(_verdict(saved) for saved in json.loads(row["verdicts"])),
-            }
-        )
-        for row in rows
+    return tuple(entry_of(dict(row)) for row in rows)
+
+
+def entry_of(row: Mapping[str, Any]) -> Entry:
+    """Read an entry from its row, which may have more columns; raises `KeyError`, `ValueError`."""
+    return Entry(
+        **{
+            **{name: row[name] for name in Entry.__slots__},
+            "outcome": Outcome(row["outcome"]),
+            "written": frozenset(json.loads(row["written"])),
+            "verdicts": tuple(_verdict(saved) for saved in json.loads(row["verdicts"])),
+        }
     )
+
+
+def verdicts_as_json(entry: Entry) -> str:
+    """Write an entry's verdicts as its row holds them."""
+    return json.dumps([asdict(verdict) for verdict in entry.verdicts])
 
 
 def _verdict(saved: Mapping[str, Any]) -> Verdict:

@@ -19,6 +19,7 @@ from connector.store.overview import TenantOverview
 from connector.store.queue import Queue
 from connector.store.retention import expire
 from connector.store.suspects import Suspects
+from connector.store.undoings import Undoings
 
 
 class Store:
@@ -39,6 +40,7 @@ class Store:
         self.cases = CaseBook(self._database)
         self.queue = Queue(self._database)
         self.feedback = Feedback(self._database)
+        self.undoings = Undoings(self._database)
 
     def __enter__(self) -> Self:
         return self

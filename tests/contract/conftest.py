@@ -10,6 +10,7 @@ from adapters.servicenow.sandbox import ServiceNowSandbox
 from adapters.zendesk.sandbox import ZendeskSandbox
 
 for name in (
+    "line",
     "people",
     "rt_people",
     "sandbox_person",

@@ -21,6 +21,7 @@ COMMANDS = (
     "status",
     "store",
     "train",
+    "undo",
 )
 OFFLINE = ("✓ configuration", "✓ model: default@", "✓ acme: secrets: present")
 

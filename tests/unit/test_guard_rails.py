@@ -100,7 +100,7 @@ class Answering:
     def labels(self, aspect: Aspect) -> tuple[str, ...]:
         return ("low", "normal", "high", "urgent", "p0") if aspect is Aspect.PRIORITY else ()
 
-    def classifier(self, labels: object) -> object:
+    def classifier(self, labels: object, *_: object) -> object:
         return labels
 
 
