@@ -67,6 +67,15 @@ def load(
     return Configuration(daemon=daemon, tenants=tuple(tenants))
 
 
+def load_tenant(path: Path, platforms: Mapping[str, Platform]) -> TenantSettings:
+    """Read one tenant's file by itself; raises `ConfigError` with all its problems."""
+    problems: list[str] = []
+    tenant = _tenant(path, platforms, problems)
+    if tenant is None or problems:
+        raise ConfigError(problems)
+    return tenant
+
+
 def load_daemon(path: Path) -> DaemonSettings:
     """Read the daemon's own settings alone; raises `ConfigError` with all problems of that file."""
     return _daemon(path)[1]

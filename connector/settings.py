@@ -26,6 +26,9 @@ from connector.section import Section, Texts
 
 MOST_PORT = 65535
 
+TENANT_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
+"""What may stand in an address and in a file's name."""
+
 LONGEST_POLL = timedelta(days=1)
 SHORTEST_POLL = timedelta(milliseconds=100)
 """Less would only make the scheduler busy; how often a desk may be asked is its adapter's pace."""
@@ -324,7 +327,7 @@ class AssignSettings(Section):
 class TenantSettings(Section):
     """`tenants/NAME.yaml`: one organisation's desk and how it is triaged."""
 
-    tenant: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    tenant: str = Field(pattern=TENANT_NAME)
     """The tenant's name in addresses, logs and reports."""
     desk: Any
     """The platform, its address and credential; the keys depend on `platform`."""

@@ -17,6 +17,7 @@ _OWN = (
     "doctor",
     "evaluate",
     "history",
+    "init",
     "models",
     "queue",
     "run",
