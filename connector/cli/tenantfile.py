@@ -123,4 +123,4 @@ def _wrapped(text: str) -> Sequence[str]:
 def quoted(text: str) -> str:
     """Write a text in YAML, in quotation marks where it could be read as anything else."""
     is_plain = _PLAIN.fullmatch(text) and text.casefold() not in _MEANT_OTHERWISE
-    return text if is_plain else json.dumps(text, ensure_ascii=False)
+    return text if is_plain else json.dumps(text, ensure_ascii=not text.isprintable())
