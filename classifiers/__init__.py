@@ -5,7 +5,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from connector.errors import TrainingUnavailable
-from connector.ports import BundleFacts, Engine, EvaluationOrder, ModelKind, TrainingOrder
+from connector.ports import (
+    AssessmentOrder,
+    BundleFacts,
+    Engine,
+    EvaluationOrder,
+    ModelKind,
+    TrainingOrder,
+)
 
 # Before anything imports onnxruntime: it would write a device id and usage events into the user's
 # cache folder, and knows an address to send them to. Nothing of ours may.
@@ -49,5 +56,26 @@ def _evaluate(
     return evaluate(order, clean, say, threads)
 
 
-kind = ModelKind(name="bundle", load=_load, describe=_describe, train=_train, evaluate=_evaluate)
+def _assess(
+    order: AssessmentOrder,
+    clean: Callable[[str, str], str],
+    mask: Callable[[str], str],
+    say: Callable[[str], None],
+    threads: int,
+) -> Mapping[str, Any]:
+    try:
+        from classifiers.assessment.assess import assess  # noqa: PLC0415 - as above
+    except ImportError as error:
+        raise TrainingUnavailable(f"{error.name} is not installed") from error
+    return assess(order, clean, mask, say, threads)
+
+
+kind = ModelKind(
+    name="bundle",
+    load=_load,
+    describe=_describe,
+    train=_train,
+    evaluate=_evaluate,
+    assess=_assess,
+)
 """The entry in the group `triaged.classifiers`."""

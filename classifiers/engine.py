@@ -11,6 +11,7 @@ from classifiers import assembly, language
 from classifiers.assembly import Assembly
 from classifiers.bundle import SHIPPED, Bundle, open_bundle
 from classifiers.calibration import Temperature
+from classifiers.dial import Steps
 from classifiers.encoder import Encoder
 from classifiers.ensemble import Described, Ensemble
 from classifiers.heads import Answers, Vector, View
@@ -63,6 +64,13 @@ class BundleEngine:
         """List the labels that the bundle answers with when a tenant names none of its own."""
         part = self._manifest.aspects.get(aspect)
         return tuple(part.labels) if part else ()
+
+    def evidence(self, aspect: Aspect) -> tuple[Held, Mapping[str, Steps]]:
+        """Give the held-out answers of an aspect, and what they promise; raises `BadBundle`."""
+        held, made = self._held.get(aspect), self._ensembles.get(aspect)
+        if held is None or made is None:
+            raise BadBundle(f"{self.bundle} keeps no held-out answers for {aspect}: train it again")
+        return held, made.promises
 
     def classifier(self, labels: Labels, names: Names = NO_NAMES) -> "BundleClassifier":
         """Give a classifier for a tenant's own labels; aspects left out use the bundle's.

@@ -253,6 +253,38 @@ gives the figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssessmentOrder:
+    """What to learn from, and what is asked of what was learnt.
+
+    `precision` is what is asked of an aspect, and `otherwise` of those that it leaves out.
+    `options` are the values that the desk's field accepts, where it names any. `set_at` and
+    `resolved_at` name columns with the moment at which a value was set, and the ticket resolved.
+    """
+
+    training: TrainingOrder
+    precision: Mapping[Aspect, float] = field(default_factory=lambda: MappingProxyType({}))
+    otherwise: float = 0.95
+    minutes_per_ticket: float = 2.0
+    options: Mapping[Aspect, Sequence[str]] = field(default_factory=lambda: MappingProxyType({}))
+    set_at: Mapping[Aspect, str] = field(default_factory=lambda: MappingProxyType({}))
+    resolved_at: str | None = None
+
+
+Assess = Callable[
+    [
+        AssessmentOrder,
+        Callable[[str, str], str],
+        Callable[[str], str],
+        Callable[[str], None],
+        int,
+    ],
+    Mapping[str, Any],
+]
+"""An order, what cleans (subject, text), what masks personal data, what to tell of progress, and
+the texts read at a time; gives the figures, a verdict, and what is wrong with the labels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GoldenAnswer:
     """What a bundle answered when it was made; `label` is `None` where it abstained."""
 
@@ -313,8 +345,8 @@ class ModelKind:
 
     `load` opens a bundle folder (`None`: the shipped one) for a number of threads and raises
     `BadBundle`. `describe` verifies a bundle without loading it. `train` makes a bundle from a
-    history, and `evaluate` measures one on a labelled file; they raise `BadHistory` or
-    `TrainingUnavailable`.
+    history, `evaluate` measures one on a labelled file, and `assess` does both and judges; they
+    raise `BadHistory` or `TrainingUnavailable`.
     """
 
     name: str
@@ -322,3 +354,4 @@ class ModelKind:
     describe: Describe
     train: Train | None = None
     evaluate: Evaluate | None = None
+    assess: Assess | None = None

@@ -54,7 +54,7 @@ def evaluate(
     say("looking for near-duplicates")
     groups = clusters(texts, order.seed)
     aspects = {
-        aspect: _aspect(order, aspect, engine, (rows, readings, groups), say)
+        aspect: measure(order, aspect, engine, (rows, readings, groups), say)
         for aspect in order.labels
     }
     return {
@@ -66,13 +66,14 @@ def evaluate(
     }
 
 
-def _aspect(
+def measure(
     order: EvaluationOrder,
     aspect: Aspect,
     engine: BundleEngine,
     asked: tuple[Sequence[Row], Sequence[Reading], Places],
     say: Say,
 ) -> dict[str, Any]:
+    """Measure one aspect on rows, what was read in them, and their clusters."""
     rows, readings, groups = asked
     labels = tuple(engine.labels(aspect))
     told = [place for place, row in enumerate(rows) if aspect in row.labels]

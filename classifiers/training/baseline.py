@@ -37,6 +37,7 @@ class Baseline:
         right = np.array(given) == np.array(gold)
         return {
             "linear": round(macro_f1(gold, given, labels), DIGITS),
+            "linear_accuracy": round(float(right.mean()), DIGITS),
             "linear_dial": [
                 {"asked": level, **written(np.array(told) >= level, right)} for level in LEVELS
             ],

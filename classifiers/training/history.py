@@ -46,7 +46,7 @@ def read_history(path: Path, columns: Columns, clean: Callable[[str, str], str])
     """
     rows: list[Row] = []
     problems: dict[str, list[int]] = {}
-    for number, record in _records(path):
+    for number, record in records(path):
         try:
             row = _row(number, record, columns, clean)
         except ValueError as error:
@@ -77,7 +77,7 @@ def _row(
         number=number,
         text=clean(subject, body),
         labels={aspect: label for aspect, label in labels.items() if label},
-        filed_at=_time(record, columns.time) if columns.time else None,
+        filed_at=time_of(record, columns.time) if columns.time else None,
     )
 
 
@@ -93,7 +93,8 @@ def _text(record: Mapping[str, Any], column: str) -> str:
     raise ValueError(f"the column {column!r} holds no text; write it as text")
 
 
-def _time(record: Mapping[str, Any], column: str) -> datetime:
+def time_of(record: Mapping[str, Any], column: str) -> datetime:
+    """Read a time, in UTC where it names no zone; raises `ValueError` with the remedy."""
     value = record.get(column)
     if isinstance(value, date) and not isinstance(value, datetime):
         value = value.isoformat()
@@ -106,7 +107,8 @@ def _time(record: Mapping[str, Any], column: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _records(path: Path) -> Iterator[Record]:
+def records(path: Path) -> Iterator[Record]:
+    """Yield every row with its number; raises `BadHistory`."""
     readers: dict[str, Callable[[Path], Iterable[Record]]] = {
         ".csv": _csv,
         ".jsonl": _jsonl,

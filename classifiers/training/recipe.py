@@ -38,6 +38,8 @@ FEWEST_TEST = 20
 class Material:
     """The rows after cleaning and without copies, and how they are split."""
 
+    every: Sequence[Row]
+    """The history's rows as read, copies too."""
     rows: Sequence[Row]
     groups: Places
     learn: Places
@@ -53,7 +55,12 @@ class Material:
         return np.array(kept, np.intp)
 
 
-def train(order: TrainingOrder, clean: Callable[[str, str], str], say: Say) -> Mapping[str, Any]:
+def train(
+    order: TrainingOrder,
+    clean: Callable[[str, str], str],
+    say: Say,
+    material: Material | None = None,
+) -> Mapping[str, Any]:
     """Make a bundle from a history, and give what was measured on the rows kept aside.
 
     What was finished lies beside the output until the bundle is whole: after a kill the same
@@ -62,7 +69,7 @@ def train(order: TrainingOrder, clean: Callable[[str, str], str], say: Say) -> M
     if order.output.exists():
         raise BadHistory(f"{order.output} exists and is never overwritten; name another --output")
     budget = Budget.of(order.minutes)
-    material = read_material(order, clean, say)
+    material = material or read_material(order, clean, say)
     work = work_folder(order.output)
     kept = Kept(work / "kept")
     base = open_bundle(SHIPPED)
@@ -114,6 +121,7 @@ def read_material(order: TrainingOrder, clean: Callable[[str, str], str], say: S
         own = np.array(places) < len(every)
         learn, test = np.flatnonzero(own), np.flatnonzero(~own)
     return Material(
+        every=every,
         rows=rows,
         groups=groups,
         learn=learn,

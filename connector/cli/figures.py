@@ -13,12 +13,18 @@ BAR = 20
 """Columns of a bar."""
 SHORTEST = 0.5
 """Precision at the foot of the curve: below it nothing is worth telling apart."""
+BASELINES = {
+    "linear": "linear, learnt on this file",
+    "alone": "linear alone, from the same tickets",
+    "majority": "always the commonest label",
+}
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def show(told: Mapping[str, Any], console: Console) -> None:
     """Print the figures of every aspect."""
-    title = f"{told['bundle']} on {told['rows']} tickets of {told['file']}, {told['seconds']} s"
+    tickets = told.get("tested", told["rows"])
+    title = f"{told['bundle']} on {tickets} tickets of {told['file']}, {told['seconds']} s"
     console.print(f"[bold]{escape(title)}[/bold]")
     for aspect, found in told["aspects"].items():
         _show_aspect(aspect, found, console)
@@ -53,10 +59,9 @@ def _headline(found: Mapping[str, Any]) -> Table:
     table.add_row(
         "this bundle", *_with_interval(found["macro_f1"]), *_with_interval(found["accuracy"])
     )
-    names = {"linear": "linear, learnt on this file", "majority": "always the commonest"}
     for name, scores in found["baselines"].items():
         table.add_row(
-            names[name],
+            BASELINES[name],
             f"{scores['macro_f1']:.3f}",
             "",
             f"{scores['accuracy']:.3f}",

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from connector.app import adapter_for
 from connector.cli import options
 from connector.clock import SystemClock
 from connector.errors import ConfigError
-from connector.model import FieldValue, TenantId, TicketId
+from connector.model import FieldValue, TicketId
 from connector.ports import Surroundings
 from connector.settings import Configuration, TenantSettings
 from connector.store import is_begun, look_at_written, place_of
@@ -52,21 +52,13 @@ def pull(path: Path, tenant: str, *, output: Path, since: datetime | None, as_js
     left out. Started again after a kill, it goes on. The daemon may be running.
     """
     settings = config.load(path, registry.platforms())
-    chosen = _tenant(settings, tenant)
-    surroundings = Surroundings(secret=secrets.resolver(), clock=SystemClock())
-    place = place_of(settings.daemon, surroundings.secret)
-
-    def ours(tickets: Sequence[TicketId]) -> Mapping[TicketId, Mapping[str, FieldValue]]:
-        return look_at_written(place, TenantId(tenant), tickets) if is_begun(place) else {}
-
-    start = since.replace(tzinfo=UTC) if since else datetime.now(UTC) - YEAR
-    with adapter_for(chosen, surroundings) as adapter, _progress() as progress:
+    with _progress() as progress:
         task = progress.add_task("asking the desk", total=None)
-        source = history.Source(
-            settings=chosen, adapter=adapter, clock=surroundings.clock, jitter=random.uniform
-        )
-        pulled = history.pull(
-            source, start, output, ours, lambda step: progress.update(task, description=step)
+        pulled = pull_from(
+            settings,
+            tenant_of(settings, tenant),
+            (since, output),
+            lambda step: progress.update(task, description=step),
         )
     if as_json:
         click.echo(json.dumps(_as_json(output, pulled), ensure_ascii=False))
@@ -74,7 +66,30 @@ def pull(path: Path, tenant: str, *, output: Path, since: datetime | None, as_js
         _show(output, pulled)
 
 
-def _tenant(settings: Configuration, name: str) -> TenantSettings:
+def pull_from(
+    settings: Configuration,
+    chosen: TenantSettings,
+    what: tuple[datetime | None, Path],
+    say: Callable[[str], None],
+) -> history.Pulled:
+    """Pull a tenant's tickets, since a day in UTC, to a file."""
+    since, output = what
+    surroundings = Surroundings(secret=secrets.resolver(), clock=SystemClock())
+    place = place_of(settings.daemon, surroundings.secret)
+
+    def ours(tickets: Sequence[TicketId]) -> Mapping[TicketId, Mapping[str, FieldValue]]:
+        return look_at_written(place, chosen.id, tickets) if is_begun(place) else {}
+
+    start = since.replace(tzinfo=UTC) if since else datetime.now(UTC) - YEAR
+    with adapter_for(chosen, surroundings) as adapter:
+        source = history.Source(
+            settings=chosen, adapter=adapter, clock=surroundings.clock, jitter=random.uniform
+        )
+        return history.pull(source, start, output, ours, say)
+
+
+def tenant_of(settings: Configuration, name: str) -> TenantSettings:
+    """Give a tenant's settings by its name; raises `ConfigError`."""
     for tenant in settings.tenants:
         if tenant.tenant == name:
             return tenant

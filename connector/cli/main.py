@@ -11,6 +11,7 @@ from connector import namesakes, registry
 from connector.errors import ConfigError, TriagedError
 
 _OWN = (
+    "assess",
     "check",
     "classify",
     "demo",

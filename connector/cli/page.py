@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connector.cli.figures import dial_title, most_title
+from connector.cli.figures import BASELINES, dial_title, most_title
+from connector.cli.verdict import hours, nearest, outcome, standing
 from connector.errors import TrainingUnavailable
 
 TEMPLATE = "page.html.j2"
@@ -27,12 +28,14 @@ def page(told: Mapping[str, Any]) -> str:
     environment.filters["percent"] = lambda share: "" if share is None else f"{share:.1%}"
     environment.filters["figure"] = lambda value: f"{value:.3f}"
     environment.filters |= {"dial_title": dial_title, "most_title": most_title}
+    environment.filters |= {"outcome": outcome, "hours": hours, "standing": standing}
+    environment.filters |= {"nearest": nearest}
     plots = {
         aspect: {"coverage": coverage(found["coverage"]), "shade": shades(found["confusion"])}
         for aspect, found in told["aspects"].items()
     }
     template = environment.get_template(TEMPLATE)
-    sizes = {"width": WIDTH, "height": HEIGHT, "most_cells": MOST_CELLS}
+    sizes = {"width": WIDTH, "height": HEIGHT, "most_cells": MOST_CELLS, "baselines": BASELINES}
     return template.render(told=told, plots=plots, **sizes)
 
 

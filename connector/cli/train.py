@@ -143,12 +143,12 @@ def cleaned(subject: str, body: str) -> str:
     )
 
 
-def labels_of(given: Iterable[str]) -> dict[Aspect, str]:
+def labels_of(given: Iterable[str], option: str = "--label") -> dict[Aspect, str]:
     """Read `ASPECT=COLUMN` options."""
     pairs = [text.partition("=") for text in given]
     if any(aspect not in _LEARNT or not column for aspect, _, column in pairs):
         raise click.BadParameter(
-            f"write ASPECT=COLUMN with one of {', '.join(_LEARNT)}", param_hint="--label"
+            f"write ASPECT=COLUMN with one of {', '.join(_LEARNT)}", param_hint=option
         )
     return {Aspect(aspect): column for aspect, _, column in pairs}
 
