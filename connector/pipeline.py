@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+import structlog
+
 from connector import assign, feedback, rules
 from connector.clean import clean
 from connector.decide import Reserved, decide, standing, still_wanted
@@ -24,6 +26,8 @@ LEARNT_AT_ONCE = 32
 SETTLED = {Outcome.WRITTEN, Outcome.NOTHING}
 """Outcomes after which only new words of the requester bring a ticket back. A refused one is tried
 again at its next event: the right that was missing may have been given."""
+
+_log = structlog.get_logger()
 
 _Entries = Mapping[TicketId, Entry]
 _Suggest = Callable[[bytes, str], Sequence[Prediction]]
@@ -262,7 +266,8 @@ def _carry_out(
         ours = _standing(after, entry) & (earlier | sent)
         refused = replace(_conclusion(desk, entry, ours), outcome=Outcome.REJECTED)
         return Ending(job=job, next=Next.DEAD, detail=str(refusal), conclusion=refused)
-    ours = _standing(after, entry) & (earlier | sent)
+    # What the desk took is ours, though somebody may have changed it before we read it again.
+    ours = (_standing(after, entry) & earlier) | sent
     return Ending(job=job, conclusion=_conclusion(desk, entry, ours))
 
 
@@ -276,7 +281,10 @@ def _write(desk: Desk, ticket: Ticket, entry: Entry, sent: set[str]) -> Ticket:
         sent.update(wanted)
         try:
             return desk.adapter.write(ticket, tuple(wanted.values()))
-        except Conflict:
+        except Conflict as conflict:
+            _log.info(
+                "write_overtaken", tenant=desk.tenant, ticket=ticket.id, detail=conflict.detail
+            )
             again = _fetch(desk, [ticket.id])
             if ticket.id not in again:
                 raise Gone from None

@@ -235,9 +235,12 @@ class RequestTrackerAdapter:
             return present
         changes = mapping.changes_of(raw, self._known(), self._options.priorities, differing)
         messages = self._client.update(ticket.id, changes, tag)
-        after = self._carried(self._read(ticket)[0], ticket)
+        told, _ = self._read(ticket)
+        after = self._carried(told, ticket)
         ignored = [each.field for each in differing if not mapping.is_set(after, each)]
-        if ignored:
+        # Whoever changed it again before we looked has the last word: that is no refusal.
+        by_somebody = id_of(told.get("LastUpdatedBy")) != self._options.account
+        if ignored and not (by_somebody and after.revision != present.revision):
             raise Rejected(
                 f"ticket {ticket.id}: the desk left {', '.join(ignored)} as it was "
                 f"({mapping.reason_of(messages)})"

@@ -215,7 +215,8 @@ def refs_of(rows: Iterable[Json]) -> tuple[TicketRef, ...]:
 def is_set(ticket: Ticket, update: FieldUpdate) -> bool:
     """Whether nothing is left to do for an update."""
     if update.field == TAGS:
-        return update.value in ticket.tags and not _outdated(update) & ticket.tags
+        is_there = not update.value or update.value in ticket.tags
+        return is_there and not _outdated(update) & ticket.tags
     return same(ticket.fields.get(update.field), update.value)
 
 

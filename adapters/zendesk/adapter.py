@@ -212,22 +212,22 @@ class ZendeskAdapter:
         """Add and remove single tags: setting the whole list would lose another agent's.
 
         Only adding is conditional: it shows that somebody came between. Taking away a tag of our
-        own can do no harm, and the desk does not tell the stamp that adding left behind.
+        own can do no harm, and the desk does not tell the stamp that adding left behind. Its answer
+        says that the tags were taken; somebody may take them away before the ticket is read again.
         """
         wanted = {str(each.value) for each in updates if each.value}
         missing = wanted - present.tags
         outdated = {str(each.replaces) for each in updates if each.replaces} - wanted
         outdated &= present.tags
-        if missing:
+        if missing and not missing <= set(
             self._client.add_tags(present.id, sorted(missing), present.revision)
+        ):
+            raise Rejected(f"ticket {present.id}: the desk did not take the tags as written")
         if outdated:
             self._client.remove_tags(present.id, sorted(outdated))
         if not missing and not outdated:
             return present
-        after = self._read(present)
-        if not missing <= after.tags:
-            raise Rejected(f"ticket {present.id}: the desk did not take the tags as written")
-        return after
+        return self._read(present)
 
 
 def _is_set(ticket: Ticket, update: FieldUpdate) -> bool:

@@ -130,10 +130,11 @@ class ZendeskClient:
 
         return self._one("ticket", put)
 
-    def add_tags(self, ticket_id: str, tags: Sequence[str], stamp: str) -> None:
-        """Add tags to those that a ticket has if it still carries `stamp`."""
+    def add_tags(self, ticket_id: str, tags: Sequence[str], stamp: str) -> Sequence[str]:
+        """Add tags to those that a ticket has if it still carries `stamp`; give all afterwards."""
         body = {"tags": tags, "updated_stamp": stamp, "safe_update": "true"}
-        self._session.put(self._tags(ticket_id), json=body)
+        answer = json_object(self._session.put(self._tags(ticket_id), json=body))
+        return [str(tag) for tag in answer.get("tags") or ()]
 
     def remove_tags(self, ticket_id: str, tags: Sequence[str]) -> None:
         """Take tags away; harmless where they are not there."""

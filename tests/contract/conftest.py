@@ -11,6 +11,7 @@ from adapters.zendesk.sandbox import ZendeskSandbox
 
 for name in (
     "line",
+    "race",
     "people",
     "rt_people",
     "sandbox_person",
