@@ -188,7 +188,11 @@ class Daemon:
         self._start_workers(resources)
         self._store.listen(self._bell.ring)
         control = ControlSocket(
-            kept_in.directory, self._store.queue, self._store.undoings, self._bell.ring
+            kept_in.directory,
+            self._store.queue,
+            self._store.undoings,
+            self._store.erasure,
+            self._bell.ring,
         )
         control.start()
         resources.callback(control.stop)

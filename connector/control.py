@@ -12,14 +12,17 @@ from typing import Any
 import structlog
 
 from connector.errors import StateUnusable, TriagedError
-from connector.model import TenantId
-from connector.store import Entry, Filter, Queue, Row, Undoings, packed, unpacked
+from connector.model import TenantId, TicketId
+from connector.store import Entry, Erased, Erasure, Filter, Queue, Row, Undoings, packed, unpacked
 
 SOCKET = "control.sock"
 """In the state directory, for its owner only."""
 
 UNDO = "undo"
 """The action of a request that notes an undo; the others are those of a queue."""
+
+FORGET = "forget"
+"""That of a request that deletes what is kept about tickets."""
 
 LONGEST = 1 << 20
 """Bytes of a request: a filter is a few hundred, an undo of one ticket some thousands."""
@@ -58,6 +61,21 @@ def note_undo(
     ended = None if restored is None else sorted(restored)
     request = {"action": UNDO, "tenant": tenant, "entry": packed(entry), "restored": ended}
     return _exchange(directory, request) is not None
+
+
+def forget(
+    directory: Path, tenant: TenantId, tickets: Sequence[TicketId], *, is_last: bool
+) -> Erased | None:
+    """Have the daemon delete what it keeps about tickets; `None` when no daemon listens.
+
+    With the last ones, their traces in its files go too. Raises `StateUnusable` as `ask` does.
+    """
+    request = {"action": FORGET, "tenant": tenant, "tickets": list(tickets), "last": is_last}
+    answer = _exchange(directory, request)
+    if answer is None:
+        return None
+    in_hand = tuple(map(TicketId, answer["in_hand"]))
+    return Erased(rows=answer["rows"], in_hand=in_hand)
 
 
 def _exchange(directory: Path, request: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -99,11 +117,17 @@ class ControlSocket:
     """Serves commands in the state directory until `stop`."""
 
     def __init__(
-        self, directory: Path, queue: Queue, undoings: Undoings, wake: Callable[[], None]
+        self,
+        directory: Path,
+        queue: Queue,
+        undoings: Undoings,
+        erasure: Erasure,
+        wake: Callable[[], None],
     ) -> None:
         self._path = directory / SOCKET
         self._queue = queue
         self._undoings = undoings
+        self._erasure = erasure
         self._wake = wake
         self._server: _Server | None = None
 
@@ -134,6 +158,8 @@ class ControlSocket:
             told = json.loads(request)
             if told["action"] == UNDO:
                 return self._note_undo(told)
+            if told["action"] == FORGET:
+                return self._forget(told)
             which = Filter(**{**told["filter"], "states": tuple(told["filter"]["states"])})
             done = act(self._queue, told["action"], which)
         except (ValueError, KeyError, TypeError):
@@ -152,3 +178,11 @@ class ControlSocket:
             self._undoings.end(tenant, entry, frozenset(map(str, told["restored"])))
             _log.info("ticket_undone", tenant=tenant, ticket=entry.ticket, slots=told["restored"])
         return {}
+
+    def _forget(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        tenant, tickets = TenantId(str(told["tenant"])), [*map(TicketId, map(str, told["tickets"]))]
+        erased = self._erasure.forget(tenant, tickets)
+        if told["last"]:
+            self._erasure.scrub()
+        _log.info("tickets_forgotten", tenant=tenant, tickets=len(tickets) - len(erased.in_hand))
+        return {"rows": dict(erased.rows), "in_hand": list(erased.in_hand)}

@@ -17,6 +17,7 @@ _OWN = (
     "demo",
     "doctor",
     "evaluate",
+    "forget",
     "history",
     "init",
     "models",

@@ -3,6 +3,7 @@
 from connector.store.books import Balance, look_at_books
 from connector.store.claim import Job
 from connector.store.database import Place, is_begun, place_of, reached
+from connector.store.erasure import AT_ONCE, Erased, Erasure, look_at_tickets
 from connector.store.feedback import Answer, Fate, Feedback, Trial
 from connector.store.inbox import Arrived, Received
 from connector.store.ledger import Conclusion, Entry, Outcome, look_at_written
@@ -15,12 +16,15 @@ from connector.store.transfer import transfer
 from connector.store.undoings import Dated, Undoings, look_at_writes, open_plans, packed, unpacked
 
 __all__ = [
+    "AT_ONCE",
     "Answer",
     "Arrived",
     "Balance",
     "Conclusion",
     "Dated",
     "Entry",
+    "Erased",
+    "Erasure",
     "Fate",
     "Feedback",
     "Filter",
@@ -41,6 +45,7 @@ __all__ = [
     "look",
     "look_at_books",
     "look_at_rows",
+    "look_at_tickets",
     "look_at_writes",
     "look_at_written",
     "open_plans",

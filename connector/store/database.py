@@ -73,6 +73,9 @@ class Database(Protocol):
         Raises `StateDamaged` and `StateUnusable`; the earlier copy stays then.
         """
 
+    def scrub(self) -> None:
+        """Leave nothing of what was deleted in files of ours; raises as `back_up` does."""
+
     def close(self) -> None:
         """Give everything up: nothing can be written from here afterwards."""
 

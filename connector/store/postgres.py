@@ -117,6 +117,9 @@ class PostgresDatabase:
     def back_up(self) -> None:
         """Do nothing: the server's administrator does."""
 
+    def scrub(self) -> None:
+        """Do nothing: what the server keeps of deleted rows, its next vacuum takes."""
+
     def close(self) -> None:
         """Hand back what this process has claimed, and every connection."""
         self._closed = True

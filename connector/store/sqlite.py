@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -104,6 +104,17 @@ class SqliteDatabase:
         except StateDamaged:
             self._note_damage()
             raise
+
+    def scrub(self) -> None:
+        """Empty the log of changes, in which deleted rows still stand, and make the copy anew."""
+        with self._writing, closing(self._writer.raw_connection()) as connection:
+            # Not within a transaction: the file is brought up to date, and the log cut to nothing.
+            [is_busy, *_] = (
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            )
+        if is_busy:
+            raise StateUnusable(f"{self._file}: somebody reads it for too long; try again")
+        self.back_up()
 
     def took_over(self) -> None:
         """Do nothing: we go by the same name."""

@@ -12,6 +12,7 @@ from connector.store.books import Balance
 from connector.store.cases import CaseBook
 from connector.store.claim import Job
 from connector.store.database import Place, opened
+from connector.store.erasure import Erasure
 from connector.store.feedback import Feedback
 from connector.store.inbox import Inbox
 from connector.store.ledger import Ledger
@@ -39,6 +40,7 @@ class Store:
         self.ledger = Ledger(self._database)
         self.cases = CaseBook(self._database)
         self.queue = Queue(self._database)
+        self.erasure = Erasure(self._database)
         self.feedback = Feedback(self._database)
         self.undoings = Undoings(self._database)
 
