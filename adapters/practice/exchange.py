@@ -1,5 +1,7 @@
 """What the handlers of a practice desk take and give: request, reply, refusal, fault."""
 
+import base64
+import binascii
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +29,22 @@ class Request:
     def authorization(self) -> str:
         """Give the credential's header."""
         return self.headers.get("authorization", "")
+
+    @property
+    def basic(self) -> str:
+        """Give what a Basic credential says, `name:password`; nothing where there is none."""
+        kind, _, given = self.authorization.partition(" ")
+        try:
+            return base64.b64decode(given, validate=True).decode() if kind == "Basic" else ""
+        except (binascii.Error, ValueError):
+            return ""
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """Give the body's JSON object; raises `ValueError` when it is none."""
+        if not isinstance(self.body, dict):
+            raise ValueError("the body is no JSON object")  # noqa: TRY004 what readers raise
+        return self.body
 
     def number(self, name: str, default: int) -> int:
         """Read a number from the query; raises `ValueError`."""
@@ -60,6 +78,10 @@ class Refusal(Exception):
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.status)
         self.reply = reply
+
+
+class Senseless(Exception):
+    """A control call that asks for what does not exist; its text says what."""
 
 
 @dataclass(slots=True, kw_only=True)
