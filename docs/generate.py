@@ -226,6 +226,8 @@ def _default(node: Mapping[str, Any], *, is_required: bool) -> str:
     default = node.get("default")
     if default in (None, [], {}):
         return "none"
+    if default == "":
+        return "empty"
     return f"`{default}`" if isinstance(default, str) else f"`{json.dumps(default)}`"
 
 
@@ -253,10 +255,15 @@ def _type(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
 
 def _plain_type(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     kind = node.get("type")
+    if kind is None:
+        return "anything"
+    if kind == "null":
+        return "nothing"
     if kind == "array":
         return f"list of {_type(node['items'], definitions)}"
     if kind == "object":
-        return f"map of text to {_type(node['additionalProperties'], definitions)}"
+        inner = node["additionalProperties"]
+        return f"map of text to {_type({} if inner is True else inner, definitions)}"
     if node.get("format") == "path":
         return "path"
     words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "flag"}

@@ -5,14 +5,17 @@ from contextlib import closing
 
 import pytest
 
+from adapters.rest.sandbox import PLAIN, RestSandbox
 from adapters.rt.sandbox import RtSandbox
 from adapters.servicenow.sandbox import ServiceNowSandbox
 from adapters.zendesk.sandbox import ZendeskSandbox
 
 for name in (
+    "lesser_suite",
     "line",
     "race",
     "people",
+    "rest_people",
     "rt_people",
     "sandbox_person",
     "servicenow_people",
@@ -23,6 +26,7 @@ for name in (
     pytest.register_assert_rewrite(name)
 
 from people import HandClock  # noqa: E402 - registered first
+from rest_people import RestPeople  # noqa: E402
 from rt_people import REAL, RtPeople, RtSandboxPeople, real_people  # noqa: E402
 from sandbox_person import Person  # noqa: E402
 from servicenow_people import SandboxPeople as InstancePeople  # noqa: E402
@@ -56,6 +60,27 @@ def sandboxed(sandbox: ZendeskSandbox, clock: HandClock) -> Iterator[SandboxPeop
 def rt_sandbox(clock: HandClock) -> Iterator[RtSandbox]:
     with RtSandbox(now=clock.now) as desk:
         yield desk
+
+
+@pytest.fixture
+def rest_sandbox(clock: HandClock) -> Iterator[RestSandbox]:
+    with RestSandbox(now=clock.now) as desk:
+        yield desk
+
+
+@pytest.fixture
+def rest(rest_sandbox: RestSandbox, clock: HandClock) -> Iterator[RestPeople]:
+    with closing(RestPeople(rest_sandbox, clock)) as people:
+        yield people
+
+
+@pytest.fixture
+def plain_rest(clock: HandClock) -> Iterator[RestPeople]:
+    with (
+        RestSandbox(now=clock.now, dialect=PLAIN) as desk,
+        closing(RestPeople(desk, clock)) as people,
+    ):
+        yield people
 
 
 @pytest.fixture

@@ -37,7 +37,12 @@ def load(folder: Path, daemon: str, tenant: str) -> config.Configuration:
 
 def test_the_example_configuration_loads() -> None:
     loaded = config.load(EXAMPLES / "triaged.yaml", registry.platforms())
-    assert [tenant.tenant for tenant in loaded.tenants] == ["acme-rt", "acme-it", "acme"]
+    assert [tenant.tenant for tenant in loaded.tenants] == [
+        "acme-desk",
+        "acme-rt",
+        "acme-it",
+        "acme",
+    ]
 
 
 def test_every_platform_but_the_one_for_trying_out_has_an_example() -> None:
