@@ -142,4 +142,9 @@ def _put(fresh: Path, place: Path) -> None:
 def _opened(file: Path, mode: str) -> Iterator[sqlite3.Connection]:
     uri = f"{file.absolute().as_uri()}?mode={mode}"
     with closing(sqlite3.connect(uri, uri=True, timeout=30)) as connection:
-        yield connection
+        try:
+            yield connection
+        except UnicodeDecodeError as error:  # SQLite's complaint quotes the damaged bytes
+            damage = sqlite3.DatabaseError(f"not text: {error.object!r}")
+            damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise damage from error

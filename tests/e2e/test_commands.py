@@ -41,7 +41,7 @@ def test_help_names_every_command_and_each_explains_itself(inside) -> None:
     [
         (["frobnicate"], "No such command 'frobnicate'"),
         (["run", "--frobnicate"], "No such option"),
-        (["sandbox", "elsewhere"], "there is one for: rt, servicenow, zendesk"),
+        (["sandbox", "elsewhere"], "there is one for: rest, rt, servicenow, zendesk"),
         (["sandbox", "zendesk", "--listen", "here"], "write HOST:PORT"),
         (["sandbox", "zendesk", "--listen", "127.0.0.1:99999"], "write HOST:PORT"),
         (["classify", "--label", "one=only", "text"], "one label leaves no choice"),

@@ -15,7 +15,7 @@ from connector.errors import StateUnusable
 from connector.metrics import Metrics
 from connector.model import Cursor, Secret, TenantId, Ticket, TicketId, TicketRef
 from connector.roster import Roster
-from connector.store import Place, Settlement, Store, look, node
+from connector.store import Place, Settlement, Store, look, node, schema
 from connector.worker import Bell, Worker
 
 BETA = TenantId("beta")
@@ -290,7 +290,9 @@ def test_daemons_that_start_at_once_make_the_tables_once(tmp_path, url, postgres
         store.__exit__()
     with postgres.ask(url) as connection:
         assert connection.execute("SELECT count(*) FROM nodes").fetchone() == (0,)
-        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(3,)]
+        assert connection.execute("SELECT version FROM schema_version").fetchall() == [
+            (schema.VERSION,)
+        ]
 
 
 def test_deliveries_that_cross_do_not_wait_for_each_other_in_a_ring(join) -> None:

@@ -114,6 +114,18 @@ def test_damage_of_any_kind_ends_in_a_store_that_works(state, clock) -> None:
     assert 0 < restored < 60  # SQLite sees damaged structure, and takes changed values for good
 
 
+def test_damage_that_sqlite_quotes_in_bytes_that_are_no_text_is_damage(state, clock) -> None:
+    """The name of an index is damaged: SQLite complains by that name."""
+    whole = (state / FILE).read_bytes()
+    assert b"CREATE INDEX ledger_age" in whole
+    spoilt = whole.replace(b"CREATE INDEX ledger_age", b"CREATE NOISE ledger_age")
+    (state / FILE).write_bytes(spoilt.replace(b"ledger_age", b"\xfe\x8fdger_age"))
+    (state / MARK).touch()
+    with capture_logs() as told:
+        assert received(state, clock) == 300
+    assert any(line["event"] == "store_restored" for line in told)
+
+
 def test_damage_that_is_met_while_running_is_mended_at_the_next_start(state, clock) -> None:
     with Store(Place(state), clock) as store:
         assert not store.is_damaged

@@ -215,22 +215,22 @@ def concluded(*written: str) -> Conclusion:
     )
 
 
-def test_an_entry_comes_back_as_it_was(store: Store, a_ticket) -> None:
+def test_an_entry_comes_back_as_it_was_with_its_time(store: Store, a_ticket, clock) -> None:
     ticket = a_ticket()
     entry = an_entry(content_hash=ticket.content_hash)
     store.ledger.plan(ACME, [entry])
-    assert store.ledger.find(ACME, ticket) == entry
+    assert store.ledger.find(ACME, ticket) == replace(entry, planned_at=clock.now().timestamp())
     assert store.ledger.find(BETA, ticket) is None
     assert store.ledger.find(ACME, a_ticket(subject="other words")) is None
 
 
-def test_a_plan_is_never_changed(store: Store, a_ticket) -> None:
+def test_a_plan_is_never_changed(store: Store, a_ticket, clock) -> None:
     ticket = a_ticket()
     first = an_entry(content_hash=ticket.content_hash)
     second = Entry(**{name: getattr(first, name) for name in Entry.__slots__} | {"bundle": "b@2"})
     store.ledger.plan(ACME, [first])
     store.ledger.plan(ACME, [second])
-    assert store.ledger.find(ACME, ticket) == first
+    assert store.ledger.find(ACME, ticket) == replace(first, planned_at=clock.now().timestamp())
 
 
 def test_only_what_was_written_counts_as_ours(store: Store) -> None:
