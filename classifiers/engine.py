@@ -65,6 +65,13 @@ class BundleEngine:
         part = self._manifest.aspects.get(aspect)
         return tuple(part.labels) if part else ()
 
+    def vectors(self, texts: Sequence[str]) -> list[bytes]:
+        """Give each text's `Reading.vector`, which is all that one encoder tells of it."""
+        main = self._manifest.main
+        place = self._manifest.encoders[main].vector
+        told = self._encoders[main].encode(texts)
+        return [b"" if one is None else _kept(unit(one[place])) for one in told]
+
     def evidence(self, aspect: Aspect) -> tuple[Held, Mapping[str, Steps]]:
         """Give the held-out answers of an aspect, and what they promise; raises `BadBundle`."""
         held, made = self._held.get(aspect), self._ensembles.get(aspect)
@@ -152,7 +159,7 @@ class BundleClassifier:
                 one.predict(view) if enough else _nothing(one.aspect, "There are too few words.")
                 for one in self._answers
             ),
-            vector=view.vector.astype("<f2").tobytes(),
+            vector=_kept(view.vector),
             language=view.language,
         )
 
@@ -174,6 +181,10 @@ def _held(arrays: assembly.Arrays, aspect: Aspect, part: AspectPart) -> Held | N
     if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(part.labels):
         raise BadBundle(f"the array {aspect}.gold names labels that are not there")
     return Held(shares=assembly.array(arrays, f"{aspect}.held", shape), gold=numbers)
+
+
+def _kept(vector: Vector) -> bytes:
+    return vector.astype("<f2").tobytes()
 
 
 def _nothing(aspect: Aspect, reason: str) -> Prediction:

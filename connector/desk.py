@@ -59,7 +59,7 @@ def connect(settings: TenantSettings, adapter: Adapter, engine: Engine) -> Desk:
         identity=identity,
         rules=tuple(_rule(aspect, chosen, fields) for aspect, chosen in settings.aspects.active()),
         staff=staff_of(adapter),
-        wishes=_wishes(settings.assign),
+        wishes=wishes_of(settings.assign),
         fields=fields,
         book=settings.rules,
         holdout=settings.holdout,
@@ -75,7 +75,8 @@ def refit(desk: Desk, settings: TenantSettings, engine: Engine) -> Desk:
     return replace(desk, classifier=_classifier(settings, engine), bundle=engine.bundle)
 
 
-def _wishes(settings: AssignSettings) -> Wishes:
+def wishes_of(settings: AssignSettings) -> Wishes:
+    """Give what a tenant wants considered when somebody is suggested."""
     return Wishes(
         half_life=settings.half_life,
         load=settings.load,

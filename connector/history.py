@@ -18,7 +18,8 @@ from connector.ports import Adapter, Clock, ListsStaff
 from connector.settings import AspectSettings, TenantSettings
 
 LEARNT = (Aspect.CATEGORY, Aspect.PRIORITY, Aspect.SENTIMENT)
-"""What can be learnt from a field. Who solved a ticket is learnt from the case book instead."""
+"""What can be learnt from a field. Who solved a ticket is learnt from the case book instead, and
+stands in a history for a back-test only."""
 
 MOST_FAILURES = 10
 """Refusals in a row after which a desk counts as down: with their pauses, a quarter of an hour."""
@@ -91,6 +92,7 @@ def row_of(settings: TenantSettings, ticket: Ticket, names: Mapping[str, str]) -
         "subject": mask(ticket.subject),
         "description": mask(first),
         "group": names.get(ticket.group, ticket.group),
+        "assignee": ticket.assignee,
         "fields": {
             aspect: ticket.fields.get(mapped.field) for aspect, mapped in _mapped(settings).items()
         },
@@ -109,8 +111,13 @@ def _labelled(settings: TenantSettings, rows: Mapping[str, Row], ours: Ours) -> 
     labels: dict[Aspect, Counter[str]] = {aspect: Counter() for aspect in mapped}
     left_out: Counter[Aspect] = Counter()
     own = ours([TicketId(ticket) for ticket in rows])
+    suggested = settings.aspects.assignee
     for ticket, row in rows.items():
         values = row.pop("fields")
+        given = own.get(TicketId(ticket), {}).get(suggested.field) if suggested else None
+        if given and given == row.get("assignee"):
+            left_out[Aspect.ASSIGNEE] += 1
+            row["assignee"] = ""
         for aspect, chosen in mapped.items():
             value = values.get(aspect)
             label = _label(chosen, value)

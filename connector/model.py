@@ -244,6 +244,19 @@ class Case:
     """Its last change, in seconds since 1970."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """A resolved ticket, and from when to when it was open, in seconds since 1970."""
+
+    case: Case
+    opened_at: float
+    resolved_at: float
+    group: str = ""
+    """The group that it was in already when somebody was to be suggested."""
+    known_by: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What a look-up could go by: the names of fields, or of several together, and the values."""
+
+
 class Action(StrEnum):
     """What was decided for an aspect of a ticket."""
 

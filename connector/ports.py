@@ -18,6 +18,7 @@ from connector.model import (
     FieldUpdate,
     Identity,
     Page,
+    Past,
     Reading,
     Secret,
     Staff,
@@ -253,6 +254,19 @@ gives the figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleOrder:
+    """Which columns tell who resolved a ticket, in which group, from when to when, and what judges
+    the suggestions of assignees that could have been made.
+    """
+
+    assignee: str
+    group: str
+    opened_at: str
+    resolved_at: str
+    judge: Callable[[Sequence[Past]], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AssessmentOrder:
     """What to learn from, and what is asked of what was learnt.
 
@@ -268,6 +282,7 @@ class AssessmentOrder:
     options: Mapping[Aspect, Sequence[str]] = field(default_factory=lambda: MappingProxyType({}))
     set_at: Mapping[Aspect, str] = field(default_factory=lambda: MappingProxyType({}))
     resolved_at: str | None = None
+    people: PeopleOrder | None = None
 
 
 Assess = Callable[

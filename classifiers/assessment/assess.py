@@ -11,6 +11,7 @@ from typing import Any
 from classifiers.assessment.confused import confused
 from classifiers.assessment.doctor import Chart, examine
 from classifiers.assessment.findings import Finding, Shown
+from classifiers.assessment.people import backtested
 from classifiers.assessment.verdict import (
     Answered,
     funnel,
@@ -84,6 +85,7 @@ def assess(
             "accuracy": test["linear_accuracy"],
         }
         aspects[aspect] = found | _verdict(order, aspect, engine, material, readings)
+    assignee = backtested(order, engine, clean, say)
     say("looking for trouble in the labels")
     return {
         "bundle": engine.bundle,
@@ -94,6 +96,7 @@ def assess(
         "left_out": skipped,
         "by_time": training.time is not None,
         "aspects": aspects,
+        "assignee": assignee,
         "findings": [one.as_json() for one in _findings(order, material, engine, mask)],
         "seconds": round(monotonic() - started, 1),
     }

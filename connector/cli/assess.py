@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +15,27 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from connector import config, registry, secrets
 from connector.app import adapter_for, thread_count
+from connector.assign import Wishes
 from connector.clean import mask
 from connector.cli import options
 from connector.cli.figures import show
 from connector.cli.history import pull_from, tenant_of
+from connector.cli.people import judge, show_people
 from connector.cli.train import cleaned, labels_of
 from connector.cli.verdict import show_findings, show_verdicts
 from connector.clock import SystemClock
+from connector.desk import wishes_of
 from connector.errors import BadHistory, TrainingUnavailable
 from connector.history import LEARNT
 from connector.model import TAGS, Aspect
-from connector.ports import AssessmentOrder, Surroundings, TrainingOrder
+from connector.ports import AssessmentOrder, PeopleOrder, Surroundings, TrainingOrder
 from connector.settings import AspectSettings, Configuration, Models, TenantSettings
 
 Say = Callable[[str], None]
 FILED = "created_at"
 """The column of a pulled history with the moment of filing."""
+PULLED = {"assignee": "assignee", "group": "group", "time": FILED, "resolved_at": "updated_at"}
+"""Its columns with who resolved a ticket, in which group, and from when to when."""
 ASKED = 0.95
 """The precision that is asked of an aspect for which nobody says another."""
 
@@ -110,6 +116,13 @@ ASKED = 0.95
     "--resolved-at", metavar="COLUMN", help="The file's column with the moment of the resolution."
 )
 @click.option(
+    "--assignee",
+    metavar="COLUMN",
+    help="The file's column with who resolved it: suggestions of assignees are tested back. Needs"
+    " --group, --time and --resolved-at.",
+)
+@click.option("--group", metavar="COLUMN", help="The file's column with the group it ended in.")
+@click.option(
     "--output",
     type=click.Path(path_type=Path),
     help="Keep the bundle in this folder, to promote it; one that exists is never touched.",
@@ -167,12 +180,26 @@ def _refuse_odd(tenant: str | None, given: Path | None, how: Mapping[str, Any]) 
         raise click.UsageError("name a TENANT, or a file with --history")
     if not tenant and not how["labels"]:
         raise click.BadParameter("say what to learn: ASPECT=COLUMN", param_hint="--label")
-    if not given and (how["labels"] or how["time"] or how["set_at"]):
-        raise click.UsageError("--label, --time and --set-at name columns of a --history file")
-    if bool(how["set_at"]) != bool(how["resolved_at"]):
-        raise click.UsageError("--set-at and --resolved-at need each other")
+    named = ("labels", "time", "set_at", "assignee", "group")
+    if not given and any(how[name] for name in named):
+        raise click.UsageError(
+            "--label, --time, --set-at, --assignee and --group name columns of a --history file"
+        )
+    _refuse_alone(how)
     if not _columns(how):
         raise click.BadParameter("name at least one column", param_hint="--text")
+
+
+def _refuse_alone(how: Mapping[str, Any]) -> None:
+    """Refuse columns that say nothing without each other."""
+    if how["set_at"] and not how["resolved_at"]:
+        raise click.UsageError("--set-at needs --resolved-at")
+    if how["resolved_at"] and not (how["set_at"] or how["assignee"]):
+        raise click.UsageError("--resolved-at needs --set-at or --assignee")
+    if bool(how["assignee"]) != bool(how["group"]):
+        raise click.UsageError("--assignee and --group need each other")
+    if how["assignee"] and not (how["resolved_at"] and how["time"]):
+        raise click.UsageError("--assignee needs --time and --resolved-at")
 
 
 def _columns(how: Mapping[str, Any]) -> tuple[str, ...]:
@@ -204,6 +231,17 @@ def _of_file(history: Path, bundle: Path, how: Mapping[str, Any]) -> AssessmentO
         minutes_per_ticket=how["per_ticket"],
         set_at=labels_of(how["set_at"], "--set-at"),
         resolved_at=how["resolved_at"],
+        people=_people(how, Wishes()) if how["assignee"] else None,
+    )
+
+
+def _people(how: Mapping[str, Any], wishes: Wishes) -> PeopleOrder:
+    return PeopleOrder(
+        assignee=how["assignee"],
+        group=how["group"],
+        opened_at=how["time"],
+        resolved_at=how["resolved_at"],
+        judge=partial(judge, wishes=wishes),
     )
 
 
@@ -232,7 +270,10 @@ def _of_tenant(
         if how["precision"]
         else {aspect: one.precision for aspect, one in mapped.items() if one.precision}
     )
-    return replace(order, precision=precision, options=accepted)
+    # Who is away today was there when those tickets came.
+    wishes = replace(wishes_of(chosen.assign), away=frozenset())
+    people = _people({**PULLED, **{name: how[name] for name in PULLED if how[name]}}, wishes)
+    return replace(order, precision=precision, options=accepted, people=people)
 
 
 def _options(
@@ -284,6 +325,7 @@ def _tell(told: Mapping[str, Any], html: Path | None, *, as_json: bool) -> None:
         return
     console = Console()
     show_verdicts(told, console)
+    show_people(told["assignee"], console)
     show_findings(told["findings"], console)
     show(told, console)
     if html:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connector.cli.figures import BASELINES, dial_title, most_title
+from connector.cli.people import lines, spread
 from connector.cli.verdict import hours, nearest, outcome, standing
 from connector.errors import TrainingUnavailable
 
@@ -29,7 +30,7 @@ def page(told: Mapping[str, Any]) -> str:
     environment.filters["figure"] = lambda value: f"{value:.3f}"
     environment.filters |= {"dial_title": dial_title, "most_title": most_title}
     environment.filters |= {"outcome": outcome, "hours": hours, "standing": standing}
-    environment.filters |= {"nearest": nearest}
+    environment.filters |= {"nearest": nearest, "lines": lines, "spread": spread}
     plots = {
         aspect: {"coverage": coverage(found["coverage"]), "shade": shades(found["confusion"])}
         for aspect, found in told["aspects"].items()

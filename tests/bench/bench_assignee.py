@@ -4,13 +4,13 @@
 
 DATA holds `routing_sn_uci` (a real ServiceNow log) and `routing_synth_drapertoby`. Neither has
 texts: what a ticket is like is told by its fields, one number each, in place of the encoder's. The
-newest 30 % are asked about, each by what was resolved before.
+newest 30 % are asked about, each by what was resolved before. `ahead` is the 95 % interval of the
+difference to what is configured by default, ticket by ticket.
 """
 
 import csv
 import gzip
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from connector.assign import Wishes
-from connector.backtest import TESTED, TOP, Past, Score, backtest
-from connector.model import Case, TicketId
+from connector.backtest import Score, backtest
+from connector.model import Case, Past, TicketId
 
 Row = Mapping[str, str]
 
@@ -98,28 +98,21 @@ def pasts_of(rows: Sequence[Row], of: Routing) -> Sequence[Past]:
         )
         first = row[of.first] if of.first else ""
         opened = seconds(row[of.opened])
-        pasts.append(Past(case=case, opened_at=opened, resolved_at=resolved, group=first))
+        known_by = {", ".join(key): "\0".join(row[name] for name in key) for key in of.lookups}
+        pasts.append(
+            Past(
+                case=case,
+                opened_at=opened,
+                resolved_at=resolved,
+                group=first,
+                known_by=known_by,
+            )
+        )
     return pasts
 
 
-def looked_up(rows: Sequence[Row], of: Routing, key: tuple[str, ...]) -> Score:
-    """Name those who had resolved most tickets with the same fields, then the commonest."""
-    hits = []
-    for place in range(len(rows) - round(len(rows) * TESTED), len(rows)):
-        row, alike, every = rows[place], Counter[str](), Counter[str]()
-        for earlier in rows[:place]:
-            if seconds(earlier[of.resolved]) <= seconds(row[of.opened]):
-                every[earlier[of.assignee]] += 1
-                alike[earlier[of.assignee]] += all(earlier[name] == row[name] for name in key)
-        ranked = [*(+alike).most_common(TOP), *every.most_common(TOP)]
-        top = list(dict.fromkeys(name for name, _ in ranked))[:TOP]
-        hits.append((top[:1] == [row[of.assignee]], row[of.assignee] in top))
-    told = np.mean(hits, axis=0)
-    return Score(top_1=float(told[0]), top_3=float(told[1]))
-
-
-def shown(name: str, score: Score) -> None:
-    print(f"| {name} | {score.top_1:.3f} | {score.top_3:.3f} |")
+def shown(name: str, score: Score, ahead: str = "") -> None:
+    print(f"| {name} | {score.top_1:.3f} | {score.top_3:.3f} | {ahead} |")
 
 
 def main(data: Path) -> None:
@@ -136,14 +129,15 @@ def main(data: Path) -> None:
         rows = rows_of(data, of)
         pasts = pasts_of(rows, of)
         print(f"\n{of.folder}: {len(pasts)} tickets")
-        print("| | top 1 | top 3 |\n|---|---|---|")
+        print("| | top 1 | top 3 | ahead, top 1, and top 3 |\n|---|---|---|---|")
         told = {name: backtest(pasts, wishes) for name, wishes in kinds.items()}
         for name, one in told.items():
             shown(name, one.everybody)
             shown(f"{name}, where sure enough ({one.named:.0%} of {one.tickets})", one.suggested)
-        shown("the commonest people", next(iter(told.values())).commonest)
-        for key in of.lookups:
-            shown("look-up by " + ", ".join(key), looked_up(rows, of, key))
+        for name, rival in next(iter(told.values())).rivals.items():
+            leads = (rival.lead_1, rival.lead_3)
+            ahead = "; ".join(f"{low:+.3f} to {high:+.3f}" for low, high in leads)
+            shown(f"going by {name}", rival.score, ahead)
         for name, one in told.items():
             print(f"spread of open tickets, {name}: {one.spread:.2f}, was {one.spread_before:.2f}")
 

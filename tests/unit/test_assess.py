@@ -21,12 +21,14 @@ pytest.importorskip("jinja2")
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, top_k_accuracy_score
 
 import classifiers
-from classifiers.assessment.assess import assess, is_made, late_ones
+from classifiers.assessment.assess import assess, is_made
 from classifiers.bundle import open_bundle
+from connector.assign import Wishes
+from connector.backtest import COMMONEST, backtest
 from connector.cli import assess as command
 from connector.cli.main import triaged
 from connector.errors import BadHistory
-from connector.model import Aspect
+from connector.model import Aspect, Case, Past, TicketId
 from connector.ports import AssessmentOrder, TrainingOrder
 
 pytestmark = pytest.mark.train
@@ -63,7 +65,16 @@ def history(tmp_path_factory) -> Path:
             if number in {450, 470}:
                 label = RARE
             filed = BEGIN + timedelta(hours=2 * number)
-            row = {"text": said, "kind": label, "filed": filed.isoformat(), "mood": "calm"}
+            who = random.Random(-number).choices([f"{label}-ann", f"{label}-bo", "cy"], (5, 3, 2))
+            row = {
+                "text": said,
+                "kind": label,
+                "filed": filed.isoformat(),
+                "mood": "calm",
+                "who": who[0] if number % 50 else "",
+                "team": "lines" if label in {"network", "access"} else "desks",
+                "closed": (filed + timedelta(hours=3 + number % 40)).isoformat(),
+            }
             opened.write(json.dumps(row) + "\n")
     return path
 
@@ -71,6 +82,7 @@ def history(tmp_path_factory) -> Path:
 OPTIONS = (
     *("--text", "text", "--label", "category=kind", "--time", "filed"),
     *("--label", "sentiment=mood", "--precision", str(ASKED), "--per-ticket", "3"),
+    *("--assignee", "who", "--group", "team", "--resolved-at", "closed"),
 )
 
 
@@ -210,10 +222,60 @@ def test_a_threshold_is_where_wilsons_bound_of_held_out_answers_reaches_the_dial
             assert one["threshold"] <= max(able)
 
 
+def test_suggested_assignees_are_those_of_the_back_test_on_the_files_rows(made, history) -> None:
+    rows = [json.loads(line) for line in history.read_text("utf-8").splitlines()]
+    rows = [row for row in rows if row["who"]]
+    readings = (
+        classifiers.kind.load(str(history.parent / "ours"), 1)
+        .classifier({})
+        .predict([row["text"] for row in rows])
+    )
+    pasts = []
+    for row, reading in zip(rows, readings, strict=True):
+        closed = datetime.fromisoformat(row["closed"]).timestamp()
+        case = Case(
+            ticket=TicketId(""),
+            group=row["team"],
+            assignee=row["who"],
+            vector=reading.vector,
+            updated_at=closed,
+        )
+        opened = datetime.fromisoformat(row["filed"]).timestamp()
+        pasts.append(Past(case=case, opened_at=opened, resolved_at=closed))
+    found, told = made["assignee"], backtest(pasts, Wishes())
+    assert found["tested"] == told.tickets == round(0.3 * len(rows)) == 147
+    assert found["learnt"] == len(rows) - 147
+    assert (found["people"], found["groups"]) == (len({row["who"] for row in rows}), 2)
+    assert found["top_1"] == pytest.approx(told.everybody.top_1, abs=1e-4)
+    assert found["top_3"] == pytest.approx(told.everybody.top_3, abs=1e-4)
+    assert found["sure_enough"] == pytest.approx(told.named, abs=1e-4)
+    assert found["spread"] == pytest.approx(told.spread, abs=1e-4)
+    assert found["top_3"] > found["rivals"][COMMONEST]["top_3"]
+
+
+def test_look_ups_of_assignees_are_counted_by_hand(made, history) -> None:
+    rows = [json.loads(line) for line in history.read_text("utf-8").splitlines()]
+    rows = [row for row in rows if row["who"]]
+    for name, key in (("its category", "kind"), (COMMONEST, "mood")):
+        hits = 0
+        for row in rows[-147:]:
+            past = [one for one in rows if one["closed"] <= row["filed"]]
+            same = Counter(one["who"] for one in past if one[key] == row[key])
+            every = Counter(one["who"] for one in past)
+            hits += row["who"] in [*dict.fromkeys([*ordered(same), *ordered(every)])][:3]
+        # Who resolved as many as another may come before or after.
+        assert made["assignee"]["rivals"][name]["top_3"] == pytest.approx(hits / 147, abs=0.03)
+
+
+def ordered(counts: Counter[str]) -> Sequence[str]:
+    return sorted(counts, key=lambda person: -counts[person])
+
+
 def test_the_page_shows_the_verdict_and_the_figures(made, history) -> None:
     page = unescape((history.parent / "page.html").read_text("utf-8"))
     found = made["aspects"]["category"]
     assert found["verdict"] in page
+    assert made["assignee"]["verdict"] in page
     assert f"<b>{found['macro_f1']['value']:.3f}</b>" in page
     assert f"of {TESTED} tickets tested on" in page.casefold()
     assert "<script" not in page
@@ -233,6 +295,8 @@ def test_the_terminal_says_it_in_words_and_nothing_is_left_lying_about(
         made["aspects"]["category"]["verdict"],
         "sentiment: left out, 1 classes have 10 tickets; two are needed",
         "hours a month",
+        made["assignee"]["verdict"],
+        "triaged, the group known",
         "linear alone, from the same",
         "triaged models promote",
     ):
@@ -291,7 +355,22 @@ def plain_mask(text: str) -> str:
         (("acme", "--label", "category=kind"), "name columns of a --history file"),
         (
             ("--history", "FILE", "--label", "category=kind", "--resolved-at", "x"),
-            "need each other",
+            "--resolved-at needs --set-at or --assignee",
+        ),
+        (
+            ("--history", "FILE", "--label", "category=kind", "--set-at", "category=x"),
+            "--set-at needs --resolved-at",
+        ),
+        (
+            ("--history", "FILE", "--label", "category=kind", "--assignee", "who"),
+            "--assignee and --group need each other",
+        ),
+        (
+            (
+                *("--history", "FILE", "--label", "category=kind", "--assignee", "who"),
+                *("--group", "team", "--resolved-at", "closed"),
+            ),
+            "--assignee needs --time and --resolved-at",
         ),
         (("--history", "FILE", "--label", "category=kind", "--precision", "1.0"), "--precision"),
     ],
@@ -316,25 +395,3 @@ def test_the_work_folder_lies_beside_the_output_or_here() -> None:
     assert place(Path("/x/ours"), "acme", None) == Path("/x/.ours.assess")
     assert place(None, "acme", None) == Path(".acme.assess")
     assert place(None, None, Path("/y/old.csv")) == Path(".old.assess")
-
-
-def test_values_that_were_set_at_the_end_are_told(tmp_path) -> None:
-    path = tmp_path / "late.csv"
-    lines = ["kind,chosen,solved", "network,,2026-01-01"]
-    for number in range(120):
-        solved = BEGIN + timedelta(hours=number + 5)
-        chosen = solved if number % 3 == 0 else solved - timedelta(hours=1)
-        lines.append(f"network,{chosen.isoformat()},{solved.isoformat()}")
-    path.write_text("\n".join(lines), "utf-8")
-    training = TrainingOrder(
-        history=path, output=tmp_path, text=("text",), labels={Aspect.CATEGORY: "kind"}
-    )
-    order = AssessmentOrder(
-        training=training, set_at={Aspect.CATEGORY: "chosen"}, resolved_at="solved"
-    )
-    [late] = late_ones(order, Aspect.CATEGORY)
-    assert late.tickets == 40
-    assert "in 40 of 120 tickets" in late.told
-    path.write_text("kind,chosen,solved\nnetwork,soon,2026-01-01", "utf-8")
-    with pytest.raises(BadHistory, match=r"late.csv: row 1: .*holds no time"):
-        list(late_ones(order, Aspect.CATEGORY))

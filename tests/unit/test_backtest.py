@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from connector.assign import Wishes
-from connector.backtest import Past, backtest
-from connector.model import Case, TicketId
+from connector.backtest import COMMONEST, backtest
+from connector.model import Case, Past, TicketId
 
 DAY = 86400.0
 
@@ -20,7 +20,12 @@ def past(number: int, topic: int, person: str, opened: float, *, open_for: float
         vector=vector,
         updated_at=(opened + open_for) * DAY,
     )
-    return Past(case=case, opened_at=opened * DAY, resolved_at=(opened + open_for) * DAY)
+    return Past(
+        case=case,
+        opened_at=opened * DAY,
+        resolved_at=(opened + open_for) * DAY,
+        known_by={"topic": str(topic), "half": str(topic < 4)},
+    )
 
 
 def test_specialists_are_found_where_the_commonest_person_is_not() -> None:
@@ -30,7 +35,7 @@ def test_specialists_are_found_where_the_commonest_person_is_not() -> None:
     told = backtest(pasts, Wishes(load=0.0, most_open=1e9))
     assert told.tickets == 120
     assert told.everybody.top_1 == told.suggested.top_1 == told.named == 1.0
-    assert told.commonest.top_1 < 0.3
+    assert told.rivals[COMMONEST].score.top_1 < 0.3
 
 
 def test_nothing_is_known_of_a_ticket_before_it_is_resolved() -> None:
@@ -63,4 +68,28 @@ def test_the_spread_tells_whether_work_piles_up(load: float, *, evener: bool) ->
 
 def test_an_empty_history_tells_nothing() -> None:
     told = backtest([], Wishes())
-    assert (told.tickets, told.named, told.commonest.top_1, told.spread) == (0, 0.0, 0.0, 0.0)
+    assert (told.tickets, told.named, told.rivals, told.spread) == (0, 0.0, {}, 0.0)
+
+
+def test_a_look_up_names_who_resolved_most_with_the_same_value() -> None:
+    draw = random.Random(3)
+    topics = [draw.randrange(8) for _ in range(400)]
+    pasts = [past(n, topic, f"p{topic}", n / 10) for n, topic in enumerate(topics)]
+    told = backtest(pasts, Wishes(load=0.0, most_open=1e9))
+    assert set(told.rivals) == {COMMONEST, "topic", "half"}
+    assert told.rivals["topic"].score.top_1 == 1.0
+    # By the half of the topics alone, three of four people can be named.
+    assert 0.5 < told.rivals["half"].score.top_3 < 0.95
+
+
+def test_a_lead_is_that_of_the_differences_ticket_by_ticket() -> None:
+    draw = random.Random(4)
+    topics = [draw.randrange(8) for _ in range(400)]
+    pasts = [past(n, topic, f"p{topic}", n / 10) for n, topic in enumerate(topics)]
+    told = backtest(pasts, Wishes(load=0.0, most_open=1e9))
+    assert told.rivals["topic"].lead_1 == (0.0, 0.0), "right and wrong on the same tickets"
+    half = told.rivals["half"]
+    # Ours is always right: a difference of 1 where it is wrong, so a binomial's deviation.
+    behind = 1 - half.score.top_3
+    margin = 1.96 * (behind * (1 - behind) / told.tickets) ** 0.5
+    assert half.lead_3 == pytest.approx((behind - margin, behind + margin))

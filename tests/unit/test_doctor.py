@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("sklearn")
 pytest.importorskip("datasketch")
 
+from classifiers.assessment.assess import late_ones
 from classifiers.assessment.confused import confused
 from classifiers.assessment.doctor import Chart, examine, needed
 from classifiers.assessment.findings import Finding, Shown, stands_for
@@ -17,7 +18,9 @@ from classifiers.relabel import Held
 from classifiers.training.dedupe import clusters
 from classifiers.training.history import Row
 from connector.clean import mask
+from connector.errors import BadHistory
 from connector.model import Aspect
+from connector.ports import AssessmentOrder, TrainingOrder
 from connector.yamlfile import read
 
 pytestmark = pytest.mark.train
@@ -180,3 +183,25 @@ def test_confused_classes_are_weighed_as_one() -> None:
     assert (
         "in 50 of 200 tickets; 0% of these could be written at 0.95, as one class 100%" in one.told
     )
+
+
+def test_values_that_were_set_at_the_end_are_told(tmp_path) -> None:
+    path = tmp_path / "late.csv"
+    lines = ["kind,chosen,solved", "network,,2026-01-01"]
+    for number in range(120):
+        solved = BEGIN + timedelta(hours=number + 5)
+        chosen = solved if number % 3 == 0 else solved - timedelta(hours=1)
+        lines.append(f"network,{chosen.isoformat()},{solved.isoformat()}")
+    path.write_text("\n".join(lines), "utf-8")
+    training = TrainingOrder(
+        history=path, output=tmp_path, text=("text",), labels={Aspect.CATEGORY: "kind"}
+    )
+    order = AssessmentOrder(
+        training=training, set_at={Aspect.CATEGORY: "chosen"}, resolved_at="solved"
+    )
+    [late] = late_ones(order, Aspect.CATEGORY)
+    assert late.tickets == 40
+    assert "in 40 of 120 tickets" in late.told
+    path.write_text("kind,chosen,solved\nnetwork,soon,2026-01-01", "utf-8")
+    with pytest.raises(BadHistory, match=r"late.csv: row 1: .*holds no time"):
+        list(late_ones(order, Aspect.CATEGORY))

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from adapters.memory import MemoryAdapter
 from connector.errors import BadHistory, Retry, Unauthorized
 from connector.history import MOST_FAILURES, Pulled, Source, pull
 from connector.model import Aspect, FieldValue, Page, Status, Ticket, TicketId
-from connector.settings import TenantSettings
+from connector.settings import AspectSettings, TenantSettings
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 SETTINGS = TenantSettings.model_validate(
@@ -78,6 +79,26 @@ def test_what_nobody_chose_teaches_nothing(source, adapter, tmp_path) -> None:
     assert [row["priority"] for row in rows(tmp_path / "out.jsonl")] == ["", ""]
     assert told.ours == {Aspect.CATEGORY: 1}
     assert told.labels[Aspect.CATEGORY] == {"hardware": 1}
+
+
+def test_who_resolved_it_is_kept_unless_triaged_had_chosen(source, adapter, tmp_path) -> None:
+    people = ("ann", "bo", "ann")
+    tickets = [resolved(adapter, f"by {person}", assignee=person) for person in people]
+    settings = SETTINGS.model_copy(
+        update={
+            "aspects": SETTINGS.aspects.model_copy(
+                update={"assignee": AspectSettings(field="assignee")}
+            )
+        }
+    )
+    told = pulled(
+        replace(source, settings=settings),
+        tmp_path / "out.jsonl",
+        lambda _: {ticket: {"assignee": "ann"} for ticket in tickets[1:]},
+    )
+    assert [row["assignee"] for row in rows(tmp_path / "out.jsonl")] == ["ann", "bo", ""]
+    assert told.ours == {Aspect.ASSIGNEE: 1}
+    assert Aspect.ASSIGNEE not in told.labels, "it is no label to train on"
 
 
 def test_since_leaves_older_tickets_out(source, adapter, clock, tmp_path) -> None:
