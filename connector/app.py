@@ -21,7 +21,9 @@ from connector import registry, secrets
 from connector.bundles import Bundles
 from connector.clock import SystemClock
 from connector.control import ControlSocket
-from connector.desk import Desk, connect, staff_of
+from connector.demotion import LOOKED_FOR as JUDGED
+from connector.demotion import Demotion
+from connector.desk import Desk, at_levels, connect, staff_of
 from connector.errors import Rejected, StateDamaged, StateUnusable, TriagedError
 from connector.handover import LOOKED_FOR, Handover
 from connector.logs import place
@@ -178,6 +180,7 @@ class Daemon:
             name: resources.enter_context(adapter_for(tenant, surroundings))
             for name, tenant in self._settings.items()
         }
+        self._demotion = Demotion(self._store, self._roster, self._metrics)
         self._poller = Poller(
             store=self._store,
             roster=self._roster,
@@ -187,13 +190,7 @@ class Daemon:
         )
         self._start_workers(resources)
         self._store.listen(self._bell.ring)
-        control = ControlSocket(
-            kept_in.directory,
-            self._store.queue,
-            self._store.undoings,
-            self._store.erasure,
-            self._bell.ring,
-        )
+        control = ControlSocket(kept_in.directory, self._store, self._bell.ring)
         control.start()
         resources.callback(control.stop)
         self._start_web(resources)
@@ -263,6 +260,7 @@ class Daemon:
         scheduler.add_job(
             self._handover.look, "interval", seconds=LOOKED_FOR, id="bundles", executor="bundles"
         )
+        scheduler.add_job(self._demotion.look, "interval", seconds=JUDGED, id="ladder")
         for tenant, settings in self._settings.items():
             interval = settings.intake.poll.total_seconds()
             scheduler.add_job(
@@ -291,6 +289,7 @@ class Daemon:
         try:
             engine = self._handover.engine(tenant)
             desk = connect(self._settings[tenant], self._adapters[tenant], engine)
+            desk = at_levels(desk, self._store.levels.of(tenant))
             self._learn_history(desk)
         except TriagedError as error:
             pause = timedelta(seconds=self._roster.failed(tenant, Doing.VISIT, error))
@@ -354,7 +353,9 @@ class Daemon:
                 self._overview = self._store.overview()
                 self._balances = self._store.audit()
                 self._counts_until = now + COUNTED_ANEW
-            return self._metrics.text(self._overview, self._balances, self._roster.stopped())
+            return self._metrics.text(
+                self._overview, self._balances, self._roster.stopped(), self._roster.desks()
+            )
 
     def _unready(self) -> str:
         return "stopping" if self._stopping.is_set() else ""

@@ -12,8 +12,8 @@ from typing import Any
 import structlog
 
 from connector.errors import StateUnusable, TriagedError
-from connector.model import TenantId, TicketId
-from connector.store import Entry, Erased, Erasure, Filter, Queue, Row, Undoings, packed, unpacked
+from connector.model import Aspect, Mode, TenantId, TicketId
+from connector.store import Entry, Erased, Filter, Queue, Row, Store, packed, unpacked
 
 SOCKET = "control.sock"
 """In the state directory, for its owner only."""
@@ -23,6 +23,9 @@ UNDO = "undo"
 
 FORGET = "forget"
 """That of a request that deletes what is kept about tickets."""
+
+LADDER = "ladder"
+"""That of a request that puts a class at a level."""
 
 LONGEST = 1 << 20
 """Bytes of a request: a filter is a few hundred, an undo of one ticket some thousands."""
@@ -78,6 +81,21 @@ def forget(
     return Erased(rows=answer["rows"], in_hand=in_hand)
 
 
+def put_level(directory: Path, tenant: TenantId, aspect: Aspect, label: str, mode: Mode) -> bool:
+    """Have the daemon put a class at a level; tell whether a daemon listens.
+
+    Raises `StateUnusable` as `ask` does.
+    """
+    told = {"tenant": tenant, "aspect": aspect, "label": label, "mode": mode}
+    return _exchange(directory, {"action": LADDER, **told}) is not None
+
+
+def raised_by_hand(store: Store, tenant: TenantId, aspect: Aspect, label: str, mode: Mode) -> None:
+    """Put a class at a level of a store that this process owns; its evidence begins anew."""
+    store.levels.put(tenant, aspect, label, mode, "raised by hand")
+    _log.info("class_raised", tenant=tenant, aspect=aspect, label=label, mode=mode)
+
+
 def _exchange(directory: Path, request: Mapping[str, Any]) -> dict[str, Any] | None:
     """Send the daemon a line and read its answer; `None` when no daemon listens."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
@@ -116,18 +134,9 @@ class _Line(StreamRequestHandler):
 class ControlSocket:
     """Serves commands in the state directory until `stop`."""
 
-    def __init__(
-        self,
-        directory: Path,
-        queue: Queue,
-        undoings: Undoings,
-        erasure: Erasure,
-        wake: Callable[[], None],
-    ) -> None:
+    def __init__(self, directory: Path, store: Store, wake: Callable[[], None]) -> None:
         self._path = directory / SOCKET
-        self._queue = queue
-        self._undoings = undoings
-        self._erasure = erasure
+        self._store = store
         self._wake = wake
         self._server: _Server | None = None
 
@@ -160,8 +169,10 @@ class ControlSocket:
                 return self._note_undo(told)
             if told["action"] == FORGET:
                 return self._forget(told)
+            if told["action"] == LADDER:
+                return self._put_level(told)
             which = Filter(**{**told["filter"], "states": tuple(told["filter"]["states"])})
-            done = act(self._queue, told["action"], which)
+            done = act(self._store.queue, told["action"], which)
         except (ValueError, KeyError, TypeError):
             return {"error": "the daemon is of another version and does not know this command"}
         except TriagedError as error:
@@ -173,16 +184,21 @@ class ControlSocket:
     def _note_undo(self, told: Mapping[str, Any]) -> dict[str, Any]:
         tenant, entry = TenantId(str(told["tenant"])), unpacked(told["entry"])
         if told["restored"] is None:
-            self._undoings.begin(tenant, entry)
+            self._store.undoings.begin(tenant, entry)
         else:
-            self._undoings.end(tenant, entry, frozenset(map(str, told["restored"])))
+            self._store.undoings.end(tenant, entry, frozenset(map(str, told["restored"])))
             _log.info("ticket_undone", tenant=tenant, ticket=entry.ticket, slots=told["restored"])
         return {}
 
     def _forget(self, told: Mapping[str, Any]) -> dict[str, Any]:
         tenant, tickets = TenantId(str(told["tenant"])), [*map(TicketId, map(str, told["tickets"]))]
-        erased = self._erasure.forget(tenant, tickets)
+        erased = self._store.erasure.forget(tenant, tickets)
         if told["last"]:
-            self._erasure.scrub()
+            self._store.erasure.scrub()
         _log.info("tickets_forgotten", tenant=tenant, tickets=len(tickets) - len(erased.in_hand))
         return {"rows": dict(erased.rows), "in_hand": list(erased.in_hand)}
+
+    def _put_level(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        aspect, mode = Aspect(told["aspect"]), Mode(told["mode"])
+        raised_by_hand(self._store, TenantId(str(told["tenant"])), aspect, str(told["label"]), mode)
+        return {}

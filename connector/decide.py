@@ -60,6 +60,11 @@ class Rule:
         return replace(self, mode=step.mode, precision=step.precision, lowered=step.reason)
 
     @property
+    def lowered_classes(self) -> int:
+        """Count the classes that do less than the tenant's file says; all of them count as one."""
+        return 1 if self.lowered else sum(bool(step.reason) for step in self.steps.values())
+
+    @property
     def by_tag(self) -> bool:
         """Whether the answer is shown as a tag instead of in the field."""
         return self.mode is Mode.SUGGEST or self.field.id == TAGS

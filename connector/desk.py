@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from connector.assign import Wishes
 from connector.decide import Rule, Step
 from connector.errors import ConfigError
+from connector.ladder import lowered
 from connector.model import (
     TAGS,
     Aspect,
@@ -20,6 +21,7 @@ from connector.model import (
 from connector.ports import Adapter, Classifier, Engine, ListsStaff
 from connector.rulebook import NO_RULES, PriorityRules, Rulebook
 from connector.settings import AspectSettings, AssignSettings, TenantSettings
+from connector.store import Level
 
 _WRITABLE = {FieldKind.TEXT, FieldKind.CHOICE, FieldKind.AGENT, FieldKind.TAGS}
 
@@ -41,6 +43,8 @@ class Desk:
     book: Rulebook = NO_RULES
     holdout: float = 0.0
     """The share of tickets that are predicted and left to people."""
+    wanted: tuple[Rule, ...] = ()
+    """The rules as the tenant's file has them; `rules` go less far where a class was demoted."""
 
 
 def connect(settings: TenantSettings, adapter: Adapter, engine: Engine) -> Desk:
@@ -51,19 +55,31 @@ def connect(settings: TenantSettings, adapter: Adapter, engine: Engine) -> Desk:
     identity = adapter.check()
     fields = tuple(adapter.describe_fields())
     _require_fit(settings, fields, engine)
+    rules = rules_of(settings, fields)
     return Desk(
         tenant=settings.id,
         adapter=adapter,
         classifier=_classifier(settings, engine),
         bundle=engine.bundle,
         identity=identity,
-        rules=tuple(_rule(aspect, chosen, fields) for aspect, chosen in settings.aspects.active()),
+        rules=rules,
         staff=staff_of(adapter),
         wishes=wishes_of(settings.assign),
         fields=fields,
         book=settings.rules,
         holdout=settings.holdout,
+        wanted=rules,
     )
+
+
+def rules_of(settings: TenantSettings, fields: Sequence[FieldInfo]) -> tuple[Rule, ...]:
+    """Give what a tenant's file wants done, for a desk with these fields."""
+    return tuple(_rule(aspect, chosen, fields) for aspect, chosen in settings.aspects.active())
+
+
+def at_levels(desk: Desk, levels: Sequence[Level]) -> Desk:
+    """Give a desk whose classes go no further than these levels say."""
+    return replace(desk, rules=tuple(lowered(rule, levels) for rule in desk.wanted))
 
 
 def refit(desk: Desk, settings: TenantSettings, engine: Engine) -> Desk:

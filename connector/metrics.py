@@ -1,10 +1,12 @@
 """Counts for Prometheus: what came in, what became of it, how long it took."""
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from connector.model import TenantId
+from connector.desk import Desk
+from connector.model import Aspect, TenantId
 from connector.pipeline import Ending
 from connector.store import Balance, TenantOverview
 
@@ -18,29 +20,17 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._received = Counter(
-            "triaged_received",
-            "Tickets that intake asked to look at",
-            ["tenant", "source"],
-            registry=self._registry,
+        counter = partial(Counter, registry=self._registry)
+        gauge = partial(Gauge, registry=self._registry)
+        self._received = counter(
+            "triaged_received", "Tickets that intake asked to look at", ["tenant", "source"]
         )
-        self._webhooks = Counter(
-            "triaged_webhook_requests",
-            "Webhook calls by answer",
-            ["status"],
-            registry=self._registry,
+        self._webhooks = counter("triaged_webhook_requests", "Webhook calls by answer", ["status"])
+        self._verdicts = counter(
+            "triaged_verdicts", "Decisions by aspect and action", ["tenant", "aspect", "action"]
         )
-        self._verdicts = Counter(
-            "triaged_verdicts",
-            "Decisions by aspect and action",
-            ["tenant", "aspect", "action"],
-            registry=self._registry,
-        )
-        self._endings = Counter(
-            "triaged_tickets",
-            "Tickets by how their path ended",
-            ["tenant", "ending"],
-            registry=self._registry,
+        self._endings = counter(
+            "triaged_tickets", "Tickets by how their path ended", ["tenant", "ending"]
         )
         self._waited = Histogram(
             "triaged_ticket_seconds",
@@ -49,27 +39,28 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
-        self._rows = Gauge(
-            "triaged_inbox_rows",
-            "Rows of the inbox by state",
-            ["tenant", "state"],
-            registry=self._registry,
-        )
-        self._stopped = Gauge(
+        self._rows = gauge("triaged_inbox_rows", "Rows of the inbox by state", ["tenant", "state"])
+        self._stopped = gauge(
             "triaged_tenant_stopped",
             "1 for a tenant that waits for a person: its credential or fields are refused",
             ["tenant"],
-            registry=self._registry,
         )
-        self._missing = Gauge(
+        self._demotions = counter(
+            "triaged_demotions",
+            "Classes taken down a step because too many answers were corrected",
+            ["tenant", "aspect"],
+        )
+        self._lowered = gauge(
+            "triaged_lowered_classes",
+            "Classes that do less than their tenant's file says",
+            ["tenant", "aspect"],
+        )
+        self._missing = gauge(
             "triaged_books_missing",
             "Events that were received and are in no account: anything but 0 is a fault of ours",
             ["tenant"],
-            registry=self._registry,
         )
-        self._ready = Gauge(
-            "triaged_ready", "1 once every part of the daemon is up", registry=self._registry
-        )
+        self._ready = gauge("triaged_ready", "1 once every part of the daemon is up")
 
     def received(self, tenant: TenantId, source: str, count: int) -> None:
         """Count tickets that intake put into the inbox."""
@@ -88,6 +79,10 @@ class Metrics:
         for verdict in ending.entry.verdicts:
             self._verdicts.labels(tenant, verdict.prediction.aspect, verdict.action).inc()
 
+    def demoted(self, tenant: TenantId, aspect: Aspect) -> None:
+        """Count a class that was taken down a step."""
+        self._demotions.labels(tenant, aspect).inc()
+
     def ready(self, *, is_ready: bool) -> None:
         """Note whether the daemon is ready."""
         self._ready.set(int(is_ready))
@@ -97,9 +92,10 @@ class Metrics:
         overviews: Sequence[TenantOverview] = (),
         balances: Sequence[Balance] = (),
         stopped: Collection[TenantId] = (),
+        desks: Sequence[Desk] = (),
     ) -> bytes:
         """Give all counts in the Prometheus text format, with the inbox as it is now."""
-        for gauge in (self._rows, self._missing, self._stopped):
+        for gauge in (self._rows, self._missing, self._stopped, self._lowered):
             gauge.clear()
         for overview in overviews:
             for state, rows in overview.states.items():
@@ -108,4 +104,7 @@ class Metrics:
             self._missing.labels(balance.tenant).set(balance.missing)
         for tenant in stopped:
             self._stopped.labels(tenant).set(1)
+        for desk in desks:
+            for rule in desk.rules:
+                self._lowered.labels(desk.tenant, rule.aspect).set(rule.lowered_classes)
         return generate_latest(self._registry)

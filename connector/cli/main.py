@@ -20,6 +20,7 @@ _OWN = (
     "forget",
     "history",
     "init",
+    "ladder",
     "models",
     "queue",
     "run",

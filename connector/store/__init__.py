@@ -4,9 +4,10 @@ from connector.store.books import Balance, look_at_books
 from connector.store.claim import Job
 from connector.store.database import Place, is_begun, place_of, reached
 from connector.store.erasure import AT_ONCE, Erased, Erasure, look_at_tickets
-from connector.store.feedback import Answer, Fate, Feedback, Trial
+from connector.store.feedback import Answer, Fate, Feedback, Trial, look_at_trials
 from connector.store.inbox import Arrived, Received
 from connector.store.ledger import Conclusion, Entry, Outcome, look_at_written
+from connector.store.levels import Level, look_at_levels
 from connector.store.overview import TenantOverview, look
 from connector.store.queue import Filter, Queue, Row, look_at_rows
 from connector.store.schema import State
@@ -29,6 +30,7 @@ __all__ = [
     "Feedback",
     "Filter",
     "Job",
+    "Level",
     "Outcome",
     "Place",
     "Queue",
@@ -44,8 +46,10 @@ __all__ = [
     "is_begun",
     "look",
     "look_at_books",
+    "look_at_levels",
     "look_at_rows",
     "look_at_tickets",
+    "look_at_trials",
     "look_at_writes",
     "look_at_written",
     "open_plans",

@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, func, select, update
+from sqlalchemy import Connection, bindparam, case, func, select, update
 from sqlalchemy.sql.dml import Insert
 
 from connector.model import Action, Aspect, TenantId, TicketId
 from connector.store import dialect
-from connector.store.database import Database
+from connector.store.database import Database, Place, reading
 from connector.store.schema import feedback
 
 
@@ -104,9 +104,10 @@ class Feedback:
             now = self._database.clock.now().timestamp()
             return connection.execute(ripe, {"now": now}).rowcount
 
-    def trials(self, tenant: TenantId, since: float = 0.0) -> Sequence[Trial]:
-        """Give what was judged of the answers decided after that time, in the order of judging."""
-        return self._trials(feedback.c.tenant == tenant, feedback.c.decided_at >= since)
+    def trials(self, tenant: TenantId) -> Sequence[Trial]:
+        """Give what was judged of a tenant's answers, in the order of judging."""
+        with self._database.read() as connection:
+            return _trials(connection, tenant)
 
     def newest(self, tenant: TenantId) -> tuple[int, float]:
         """Tell how much has been judged, and when last: the same while there is nothing new."""
@@ -117,25 +118,38 @@ class Feedback:
             count, seen = connection.execute(query).one()
         return count, seen or 0.0
 
-    def _trials(self, *which: ColumnElement[bool]) -> Sequence[Trial]:
-        names = ("aspect", "label", "action", "precision", "decided_at", "state")
-        query = (
-            select(*(feedback.c[name] for name in names))
-            .where(*which, feedback.c.judged_at.is_not(None), feedback.c.state != Fate.OPEN)
-            .order_by(feedback.c.judged_at, feedback.c.decided_at, feedback.c.ticket)
+
+def look_at_trials(place: Place, tenant: TenantId) -> Sequence[Trial]:
+    """Give what was judged, as `Feedback.trials` does, from a store that may be in use.
+
+    Raises `StateUnusable`.
+    """
+    with reading(place) as connection:
+        return _trials(connection, tenant)
+
+
+def _trials(connection: Connection, tenant: TenantId) -> Sequence[Trial]:
+    names = ("aspect", "label", "action", "precision", "decided_at", "state")
+    query = (
+        select(*(feedback.c[name] for name in names))
+        .where(
+            feedback.c.tenant == tenant,
+            feedback.c.judged_at.is_not(None),
+            feedback.c.state != Fate.OPEN,
         )
-        with self._database.read() as connection:
-            return tuple(
-                Trial(
-                    aspect=Aspect(row.aspect),
-                    label=row.label,
-                    action=Action(row.action),
-                    is_right=row.state == Fate.KEPT,
-                    precision=row.precision,
-                    decided_at=row.decided_at,
-                )
-                for row in connection.execute(query)
-            )
+        .order_by(feedback.c.judged_at, feedback.c.decided_at, feedback.c.ticket)
+    )
+    return tuple(
+        Trial(
+            aspect=Aspect(row.aspect),
+            label=row.label,
+            action=Action(row.action),
+            is_right=row.state == Fate.KEPT,
+            precision=row.precision,
+            decided_at=row.decided_at,
+        )
+        for row in connection.execute(query)
+    )
 
 
 def counted(connection: Connection) -> Mapping[str, Mapping[tuple[str, str], int]]:

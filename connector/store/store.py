@@ -16,6 +16,7 @@ from connector.store.erasure import Erasure
 from connector.store.feedback import Feedback
 from connector.store.inbox import Inbox
 from connector.store.ledger import Ledger
+from connector.store.levels import Levels
 from connector.store.overview import TenantOverview
 from connector.store.queue import Queue
 from connector.store.retention import expire
@@ -43,6 +44,7 @@ class Store:
         self.erasure = Erasure(self._database)
         self.feedback = Feedback(self._database)
         self.undoings = Undoings(self._database)
+        self.levels = Levels(self._database)
 
     def __enter__(self) -> Self:
         return self

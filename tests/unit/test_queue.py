@@ -106,9 +106,7 @@ def woken() -> list[bool]:
 
 @pytest.fixture
 def listening(state, store, woken) -> Iterator[Path]:
-    served = ControlSocket(
-        state.directory, store.queue, store.undoings, store.erasure, lambda: woken.append(True)
-    )
+    served = ControlSocket(state.directory, store, lambda: woken.append(True))
     served.start()
     yield state.directory
     served.stop()
@@ -126,9 +124,7 @@ def test_the_daemon_carries_commands_out_and_is_woken(listening, store, woken) -
 def test_the_socket_is_for_the_owner_alone_and_goes_with_the_daemon(state, store) -> None:
     path = state.directory / control.SOCKET
     path.touch()
-    served = ControlSocket(
-        state.directory, store.queue, store.undoings, store.erasure, lambda: None
-    )
+    served = ControlSocket(state.directory, store, lambda: None)
     served.start()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     served.stop()
