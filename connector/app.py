@@ -57,6 +57,9 @@ FIRST_BACKUP = timedelta(minutes=1)
 SIGNALS_SEEN = 1.0
 """Seconds after which a signal is seen at the latest."""
 
+BRAKES_SEEN = 2.0
+"""Seconds between two looks at which tenants are stopped."""
+
 COUNTED_ANEW = 2.0
 """Seconds between two counts of the inbox for metrics: each one reads all of it."""
 
@@ -188,6 +191,7 @@ class Daemon:
             stopping=self._stopping,
             wake=self._bell.ring,
         )
+        self._look_at_brakes()
         self._start_workers(resources)
         self._store.listen(self._bell.ring)
         control = ControlSocket(kept_in.directory, self._store, self._bell.ring)
@@ -260,6 +264,7 @@ class Daemon:
         scheduler.add_job(
             self._handover.look, "interval", seconds=LOOKED_FOR, id="bundles", executor="bundles"
         )
+        scheduler.add_job(self._look_at_brakes, "interval", seconds=BRAKES_SEEN, id="brakes")
         scheduler.add_job(self._demotion.look, "interval", seconds=JUDGED, id="ladder")
         for tenant, settings in self._settings.items():
             interval = settings.intake.poll.total_seconds()
@@ -326,6 +331,11 @@ class Daemon:
             return
         self._store.cases.note_history(desk.tenant)
         _log.info("history_learnt", tenant=desk.tenant, tickets=learnt)
+
+    def _look_at_brakes(self) -> None:
+        """Take up what a person released, or another daemon of the store stopped."""
+        self._roster.brake(self._store.brakes.pulled())
+        self._bell.ring()
 
     def _keep_house(self) -> None:
         self._store.expire(self._configuration.daemon.retention, self._stopping.is_set)

@@ -27,6 +27,9 @@ FORGET = "forget"
 LADDER = "ladder"
 """That of a request that puts a class at a level."""
 
+RELEASE = "release"
+"""That of a request that lets a tenant go on whose brake was pulled."""
+
 LONGEST = 1 << 20
 """Bytes of a request: a filter is a few hundred, an undo of one ticket some thousands."""
 
@@ -94,6 +97,23 @@ def raised_by_hand(store: Store, tenant: TenantId, aspect: Aspect, label: str, m
     """Put a class at a level of a store that this process owns; its evidence begins anew."""
     store.levels.put(tenant, aspect, label, mode, "raised by hand")
     _log.info("class_raised", tenant=tenant, aspect=aspect, label=label, mode=mode)
+
+
+def release_brake(directory: Path, tenant: TenantId) -> bool | None:
+    """Have the daemon release a tenant's brake; tell whether it was pulled.
+
+    `None` when no daemon listens there. Raises `StateUnusable` as `ask` does.
+    """
+    answer = _exchange(directory, {"action": RELEASE, "tenant": tenant})
+    return None if answer is None else bool(answer["released"])
+
+
+def released_by_hand(store: Store, tenant: TenantId) -> bool:
+    """Release a brake in a store that this process owns; tell whether it was pulled."""
+    is_released = store.brakes.release(tenant)
+    if is_released:
+        _log.info("brake_released", tenant=tenant)
+    return is_released
 
 
 def _exchange(directory: Path, request: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -171,6 +191,9 @@ class ControlSocket:
                 return self._forget(told)
             if told["action"] == LADDER:
                 return self._put_level(told)
+            if told["action"] == RELEASE:
+                released = released_by_hand(self._store, TenantId(str(told["tenant"])))
+                return {"released": released}
             which = Filter(**{**told["filter"], "states": tuple(told["filter"]["states"])})
             done = act(self._store.queue, told["action"], which)
         except (ValueError, KeyError, TypeError):

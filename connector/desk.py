@@ -1,5 +1,6 @@
 """One tenant's desk, connected: its adapter, its classifier, and rules that its fields can meet."""
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -43,6 +44,8 @@ class Desk:
     book: Rulebook = NO_RULES
     holdout: float = 0.0
     """The share of tickets that are predicted and left to people."""
+    writes_per_hour: int = sys.maxsize
+    """Tickets that may be written to within an hour."""
     wanted: tuple[Rule, ...] = ()
     """The rules as the tenant's file has them; `rules` go less far where a class was demoted."""
 
@@ -68,6 +71,7 @@ def connect(settings: TenantSettings, adapter: Adapter, engine: Engine) -> Desk:
         fields=fields,
         book=settings.rules,
         holdout=settings.holdout,
+        writes_per_hour=settings.brake.writes_per_hour,
         wanted=rules,
     )
 

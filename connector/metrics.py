@@ -45,6 +45,11 @@ class Metrics:
             "1 for a tenant that waits for a person: its credential or fields are refused",
             ["tenant"],
         )
+        self._braked = gauge(
+            "triaged_brake_pulled",
+            "1 for a tenant that was stopped for writing too much, until a person releases it",
+            ["tenant"],
+        )
         self._demotions = counter(
             "triaged_demotions",
             "Classes taken down a step because too many answers were corrected",
@@ -95,16 +100,17 @@ class Metrics:
         desks: Sequence[Desk] = (),
     ) -> bytes:
         """Give all counts in the Prometheus text format, with the inbox as it is now."""
-        for gauge in (self._rows, self._missing, self._stopped, self._lowered):
+        for gauge in (self._rows, self._missing, self._stopped, self._braked, self._lowered):
             gauge.clear()
         for overview in overviews:
             for state, rows in overview.states.items():
                 self._rows.labels(overview.tenant, state).set(rows)
         for balance in balances:
             self._missing.labels(balance.tenant).set(balance.missing)
-        for tenant in stopped:
-            self._stopped.labels(tenant).set(1)
-        for desk in desks:
-            for rule in desk.rules:
-                self._lowered.labels(desk.tenant, rule.aspect).set(rule.lowered_classes)
+        braked = [overview.tenant for overview in overviews if overview.brake]
+        for gauge, tenants in ((self._stopped, stopped), (self._braked, braked)):
+            for tenant in tenants:
+                gauge.labels(tenant).set(1)
+        for desk, rule in ((desk, rule) for desk in desks for rule in desk.rules):
+            self._lowered.labels(desk.tenant, rule.aspect).set(rule.lowered_classes)
         return generate_latest(self._registry)

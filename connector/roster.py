@@ -44,6 +44,7 @@ class _Place:
     resume_at: float = 0.0
     probe_until: float = 0.0
     stopped: str = ""
+    braked: bool = False
     unstored: bool = False
 
 
@@ -167,6 +168,12 @@ class Roster:
         with self._lock:
             return {name: place.stopped for name, place in self._places.items() if place.stopped}
 
+    def brake(self, tenants: Collection[TenantId]) -> None:
+        """Have no ticket worked on for these tenants; their desks are visited all the same."""
+        with self._lock:
+            for name, place in self._places.items():
+                place.braked = name in tenants
+
     def connected(self) -> Sequence[TenantId]:
         """Give the tenants whose desk has been connected."""
         with self._lock:
@@ -178,7 +185,7 @@ class Roster:
             free = [
                 (place.served, tenant)
                 for tenant, place in self._places.items()
-                if place.desk and not place.busy and self._is_open(place)
+                if place.desk and not place.busy and not place.braked and self._is_open(place)
             ]
         return [tenant for _, tenant in sorted(free)]
 

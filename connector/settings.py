@@ -324,6 +324,15 @@ class AssignSettings(Section):
     """Ids or mail addresses of people who are not to be suggested for now."""
 
 
+class BrakeSettings(Section):
+    """What stops triaged when it writes more than can be meant."""
+
+    writes_per_hour: int = Field(default=2000, ge=1)
+    """Tickets that may be written to within an hour. With the next one the tenant is stopped until
+    `triaged brake release`; its tickets wait. 2,000 are more than most desks get in their busiest
+    hour: set it to three times yours, and think of what comes in after a night without network."""
+
+
 class TenantSettings(Section):
     """`tenants/NAME.yaml`: one organisation's desk and how it is triaged."""
 
@@ -341,6 +350,7 @@ class TenantSettings(Section):
     aspects: Aspects
     rules: Rulebook = Rulebook()
     assign: AssignSettings = AssignSettings()
+    brake: BrakeSettings = BrakeSettings()
 
     @property
     def id(self) -> TenantId:

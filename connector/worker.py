@@ -114,7 +114,12 @@ class Worker:
         """Work a batch off; tell whether the desk may be asked on."""
         left = {job.id: job for job in batch}
         try:
-            self._carry(desk, batch, left)
+            granted = self._granted(desk)
+            if not granted:
+                self._give_back(batch)
+                return False
+            # What is given back here has no plan yet, and is decided by how it stands then.
+            self._carry(desk, batch[:granted], left)
             self._roster.worked(desk.tenant, Doing.TICKETS)
             self._give_back(left.values())
         except Exception as error:
@@ -143,6 +148,16 @@ class Worker:
                     break
         finally:
             self._settle(desk, ended)
+
+    def _granted(self, desk: Desk) -> int:
+        """Give how many more tickets may be written to now; with none left, stop the tenant."""
+        granted = max(0, desk.writes_per_hour - self._store.brakes.written(desk.tenant))
+        if not granted:
+            detail = f"{desk.writes_per_hour} tickets were written to within an hour"
+            if self._store.brakes.pull(desk.tenant, detail):
+                _log.error("brake_pulled", tenant=desk.tenant, tickets=desk.writes_per_hour)
+            self._roster.brake(self._store.brakes.pulled())
+        return granted
 
     def _one_by_one(self, desk: Desk, jobs: Sequence[Job]) -> bool:
         """Work single tickets off, so that the one that cannot be handled fails alone."""

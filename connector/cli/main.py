@@ -12,6 +12,7 @@ from connector.errors import ConfigError, TriagedError
 
 _OWN = (
     "assess",
+    "brake",
     "check",
     "classify",
     "demo",

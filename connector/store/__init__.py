@@ -1,6 +1,7 @@
 """What must survive a crash: the inbox, cursors, the ledger of decisions, the case book."""
 
 from connector.store.books import Balance, look_at_books
+from connector.store.brakes import Pulled
 from connector.store.claim import Job
 from connector.store.database import Place, is_begun, place_of, reached
 from connector.store.erasure import AT_ONCE, Erased, Erasure, look_at_tickets
@@ -33,6 +34,7 @@ __all__ = [
     "Level",
     "Outcome",
     "Place",
+    "Pulled",
     "Queue",
     "Received",
     "Row",

@@ -6,6 +6,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
+from connector.model import TenantId
+from connector.store import brakes
+from connector.store.brakes import Pulled
 from connector.store.database import Place, reading
 from connector.store.schema import State, cursors, inbox, ledger
 
@@ -36,6 +39,8 @@ class TenantOverview:
     polled_at: float | None
     finished_at: float | None
     trouble: tuple[Trouble, ...]
+    brake: Pulled | None = None
+    """There when nothing more is written for the tenant until a person releases it."""
 
 
 def look(place: Place) -> Sequence[TenantOverview]:
@@ -50,6 +55,7 @@ def read(connection: Connection) -> Sequence[TenantOverview]:
     outcomes = _counts(connection, ledger, ledger.c.outcome)
     polled = dict(connection.execute(select(cursors.c.tenant, cursors.c.moved_at)).all())
     finished = _times(connection, func.max(inbox.c.finished_at), State.DONE)
+    pulled = brakes.read(connection)
     waiting = _times(connection, func.min(inbox.c.received_at), *UNSTARTED)
     return tuple(
         TenantOverview(
@@ -60,8 +66,9 @@ def read(connection: Connection) -> Sequence[TenantOverview]:
             polled_at=polled.get(tenant),
             finished_at=finished.get(tenant),
             trouble=_trouble(connection, tenant),
+            brake=pulled.get(TenantId(tenant)),
         )
-        for tenant in sorted({*states, *outcomes, *polled})
+        for tenant in sorted({*states, *outcomes, *polled, *pulled})
     )
 
 

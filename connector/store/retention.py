@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, select
 
 from connector.model import Status
 from connector.settings import Retention
-from connector.store import books
+from connector.store import books, brakes
 from connector.store.database import Database
 from connector.store.ledger import Outcome
 from connector.store.schema import cases, deliveries, feedback, ledger
@@ -24,9 +24,11 @@ def expire(database: Database, kept: Retention, is_over: Callable[[], bool]) -> 
 
     Of the ledger, decisions whose end is known, and what people made of them; of the case book,
     resolved tickets that nothing was heard of since. Nobody needs a delivery id once its call
-    cannot come again.
+    cannot come again, nor a count of writes after its hour.
     """
     now = database.clock.now()
+    with database.write() as connection:
+        brakes.expire(connection, now.timestamp())
     steps: tuple[Callable[[Connection], int], ...] = (
         lambda connection: _deliveries(connection, (now - REPLAY_WINDOW).timestamp()),
         lambda connection: books.purge(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Update, bindparam, case, update
 
+from connector.store import brakes
 from connector.store.claim import CLAIMED, Job, claimed, is_one_of, lock
 from connector.store.ledger import Conclusion, conclude
 from connector.store.schema import State, inbox
@@ -40,7 +41,9 @@ def settle(connection: Connection, settlements: Sequence[Settlement], now: float
     """
     lock(connection, inbox.c.id.in_([one.job.id for one in settlements]))
     ordered = sorted(settlements, key=lambda one: one.job.ticket)
-    conclude(connection, [one.conclusion for one in ordered if one.conclusion], now)
+    conclusions = [one.conclusion for one in ordered if one.conclusion]
+    conclude(connection, conclusions, now)
+    brakes.count(connection, conclusions, now)
     ended = [one for one in ordered if one.state in {State.DONE, State.DEAD}]
     again = [one for one in ordered if one.state in {State.RETRY, State.READY}]
     _run(connection, _END, (_ending(one, now) for one in ended))

@@ -9,6 +9,7 @@ from connector.ports import Clock
 from connector.settings import Retention
 from connector.store import books, overview
 from connector.store.books import Balance
+from connector.store.brakes import Brakes
 from connector.store.cases import CaseBook
 from connector.store.claim import Job
 from connector.store.database import Place, opened
@@ -45,6 +46,7 @@ class Store:
         self.feedback = Feedback(self._database)
         self.undoings = Undoings(self._database)
         self.levels = Levels(self._database)
+        self.brakes = Brakes(self._database)
 
     def __enter__(self) -> Self:
         return self

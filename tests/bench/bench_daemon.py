@@ -34,6 +34,7 @@ LOOK = 0.002
 
 MEBIBYTE = 1 << 20
 UNLIMITED = 10_000_000
+NO_BRAKE = {"writes_per_hour": UNLIMITED}
 """Calls a minute: the daemon keeps to a desk's budget, and the backlog is not to measure that."""
 HOOK_NAME = "sandbox.zendesk-webhook"
 
@@ -64,7 +65,7 @@ class Bench:
         self._desk = resources.enter_context(PracticeDesk("zendesk", folder))
         self._desk.post("settings", {"export_delay": 0, "rate_limit": UNLIMITED})
         self._site = Site(folder, resources)
-        self._site.tenant("acme", self._desk)
+        self._site.tenant("acme", self._desk, brake=NO_BRAKE)
         self._texts = [(ticket.subject, ticket.body) for ticket in load().tickets]
         self._sizes = sizes
         self._filed = 0
@@ -104,7 +105,9 @@ class Bench:
 
     def _hooked(self) -> Daemon:
         webhook = {"secret": f"secret:acme.{HOOK_NAME}"}
-        self._site.tenant("acme", self._desk, intake={"poll": "1h", "webhook": webhook})
+        self._site.tenant(
+            "acme", self._desk, intake={"poll": "1h", "webhook": webhook}, brake=NO_BRAKE
+        )
         daemon = self._site.daemon().ready("acme")
         self._desk.post("webhook", {"url": f"{daemon.address}/hooks/acme"})
         return daemon

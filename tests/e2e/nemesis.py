@@ -108,7 +108,9 @@ class Cluster:
         ]
         for machine in self.machines:
             for name, watch in zip(TENANTS, self.watches, strict=True):
-                machine.site.tenant(name, watch.desk, aspects=quick.ASPECTS)
+                machine.site.tenant(
+                    name, watch.desk, aspects=quick.ASPECTS, brake={"writes_per_hour": UNLIMITED}
+                )
         self.right: dict[tuple[int, str], str] = {}
         self.done = dict.fromkeys(("kills", "stops", "server_stops", "cuts", "wrong_clocks"), 0)
         self.resumed = 0.0

@@ -97,7 +97,7 @@ def soak(folder: Path, *, tickets: int, every: int) -> Sums:
         desk.set(rate_limit=UNLIMITED)
         watch = Troubled(desk, every=every)
         site = Site(folder, resources)
-        site.tenant("acme", desk, aspects=quick.ASPECTS)
+        site.tenant("acme", desk, aspects=quick.ASPECTS, brake={"writes_per_hour": UNLIMITED})
         daemon = site.daemon(**quick.installed(folder / "plugin")).ready("acme")
         desk.hook_to(daemon)
         began = monotonic()
