@@ -111,6 +111,7 @@ class Metrics:
         for gauge, tenants in ((self._stopped, stopped), (self._braked, braked)):
             for tenant in tenants:
                 gauge.labels(tenant).set(1)
-        for desk, rule in ((desk, rule) for desk in desks for rule in desk.rules):
-            self._lowered.labels(desk.tenant, rule.aspect).set(rule.lowered_classes)
+        lowered = ((desk.tenant, rule) for desk in desks for rule in desk.rules)
+        for tenant, rule in lowered:
+            self._lowered.labels(tenant, rule.aspect).set(rule.lowered_classes)
         return generate_latest(self._registry)
