@@ -3,11 +3,17 @@ PYTHON ?= python3
 # torch has no hash here on purpose: its CPU build differs by platform. To take it from PyTorch's
 # own index: make test TORCH='torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu'
 TORCH ?= torch==2.13.0
+# The Python of Debian's, on which its package is built.
+DEB_PYTHON ?= /usr/bin/python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' connector/__init__.py)
+WHEEL := dist/triaged-$(VERSION)-py3-none-any.whl
+# Every file in a package bears the time of the last commit: who builds it again gets the same.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1580601600)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench e2e docs fix build
+.PHONY: help setup demo test check bench e2e docs fix build wheel deb sbom
 
 help:
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -51,6 +57,18 @@ fix: .venv/developing ## mend what the formatter and linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-build: .venv/developing ## wheel and source distribution, in dist/
-	$(PIP) install build==1.3.0
-	$(BIN)/python -m build
+build: wheel deb sbom ## all that is given to people, in dist/
+
+wheel: .venv/developing ## wheel and source distribution; the same commit gives the same bytes
+	$(BIN)/python -m hatchling build
+
+deb: wheel ## Debian package for this release of Debian, with all that it needs
+	$(BIN)/python package/deb.py $(WHEEL) --python $(DEB_PYTHON)
+
+sbom: wheel ## what is in it, with licences, as CycloneDX
+	rm -rf build/sbom
+	$(PYTHON) -m venv --without-pip build/sbom
+	$(PIP) --python build/sbom/bin/python install --require-hashes --requirement requirements.lock
+	$(PIP) --python build/sbom/bin/python install --no-deps $(WHEEL)
+	$(BIN)/cyclonedx-py environment build/sbom/bin/python --pyproject pyproject.toml \
+	  --output-reproducible --output-file $(WHEEL:-py3-none-any.whl=.cdx.json)

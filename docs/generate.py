@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
+import manpages
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
@@ -67,6 +68,18 @@ as `--help`.
 | 2 | usage: no such command, option or value |
 | 78 | configuration: nothing was started; systemd does not try it again |
 | 130 | interrupted with Ctrl-C |"""
+
+VARIABLES = {
+    "TRIAGED_CONFIG": "The daemon's configuration file, where `--config` is not given.",
+    "CREDENTIALS_DIRECTORY": "A folder with each secret as a file of its name, as systemd gives it"
+    " to a service. Where it is set, secrets are looked for nowhere else.",
+}
+FILES = {
+    "/etc/triaged/triaged.yaml": "The daemon's settings.",
+    "/etc/triaged/tenants/": "A file for each tenant.",
+    "/etc/triaged/credentials/": "Secrets, each sealed for this machine.",
+    "/var/lib/triaged/": "What the daemon knows: its database, and promoted bundles.",
+}
 
 ERRORS = """\
 Errors are named after what happens next. Each text below is the message that you see in the log
@@ -145,26 +158,29 @@ def platforms() -> Sequence[Platform]:
 
 def configuration_page() -> str:
     """Render every key of both files."""
-    daemon, tenant = schema_of(DaemonSettings), tenant_schema()
-    parts = [
-        *("# Configuration", NOTE, CONFIGURATION),
-        *("## triaged.yaml", _said(daemon), _table(_keys(daemon, daemon["$defs"]))),
-        *("## tenants/NAME.yaml", _said(tenant), _table(_keys(tenant, tenant["$defs"]))),
-        "## Keys of each aspect",
-        _said(tenant["$defs"][ASPECT_KEYS]),
-        _table(_keys(tenant["$defs"][ASPECT_KEYS], tenant["$defs"], f"{ASPECTS}ASPECT.")),
-    ]
-    when = tenant["$defs"][WHEN]
-    parts += ["## Keys of each when", _said(when), _table(_keys(when, tenant["$defs"], "when."))]
-    for platform in platforms():
-        desk = tenant["$defs"][f"Desk_{platform.name}"]
-        parts.append(f"## desk: platform {platform.name}")
-        parts += [_said(desk), _table(_keys(desk, tenant["$defs"], "desk."))]
+    parts = ["# Configuration", NOTE, CONFIGURATION]
+    for title, said, rows in _sections(schema_of(DaemonSettings), tenant_schema()):
+        parts += [f"## {title}", _wrapped(said), _table(rows)]
     return _page(parts)
 
 
+def _sections(
+    daemon: Mapping[str, Any], tenant: Mapping[str, Any]
+) -> Iterator[tuple[str, str, Iterator[Sequence[str]]]]:
+    """Yield every section of both files: its title, what it is, its keys."""
+    known = tenant["$defs"]
+    aspect, when = known[ASPECT_KEYS], known[WHEN]
+    yield "triaged.yaml", _said(daemon), _keys(daemon, daemon["$defs"])
+    yield "tenants/NAME.yaml", _said(tenant), _keys(tenant, known)
+    yield "Keys of each aspect", _said(aspect), _keys(aspect, known, f"{ASPECTS}ASPECT.")
+    yield "Keys of each when", _said(when), _keys(when, known, "when.")
+    for platform in platforms():
+        desk = known[f"Desk_{platform.name}"]
+        yield f"desk: platform {platform.name}", _said(desk), _keys(desk, known, "desk.")
+
+
 def _said(schema: Mapping[str, Any]) -> str:
-    return _wrapped(str(schema.get("description", "")))
+    return str(schema.get("description", ""))
 
 
 def _keys(
@@ -285,11 +301,17 @@ def commands_page() -> str:
     context = click.Context(triaged, info_name="triaged")
     parts = ["# Commands", NOTE, _wrapped(triaged.help or ""), COMMANDS]
     parts += [_table(_options(triaged, context), ("option", "default", "meaning"))]
+    for name, command in our_commands(context):
+        parts += _command(command, context, name)
+    return _page(parts)
+
+
+def our_commands(context: click.Context) -> Iterator[tuple[str, click.Command]]:
+    """Yield the commands that come with triaged, by name."""
     for name in triaged.list_commands(context):
         command = triaged.get_command(context, name)
         if command is not None and _is_ours(command):
-            parts += _command(command, context, name)
-    return _page(parts)
+            yield name, command
 
 
 def _is_ours(command: click.Command) -> bool:
@@ -363,6 +385,101 @@ def _platform(path: Path) -> Sequence[str]:
     return f"[{about['title']}]({name}/README.md)", about["hears"], about["writes"], kept
 
 
+def manual() -> Mapping[str, str]:
+    """Give the manual pages by path: one of the whole, one of each command, one of the files."""
+    context = click.Context(triaged, info_name="triaged")
+    known = dict(our_commands(context))
+    pages = {
+        f"triaged-{name}.1": _command_manual(name, known[name], context) for name in sorted(known)
+    }
+    seen = [f"{page.removesuffix('.1')}(1)" for page in pages]
+    pages["triaged.1"] = _whole_manual(context, known, seen)
+    pages["triaged.yaml.5"] = _files_manual()
+    return {f"share/man/man{name[-1]}/{name}": text for name, text in sorted(pages.items())}
+
+
+def _whole_manual(
+    context: click.Context, known: Mapping[str, click.Command], seen: Sequence[str]
+) -> str:
+    parts = [manpages.heading("Synopsis"), manpages.synopsis("triaged", "[OPTIONS] COMMAND")]
+    said, _, codes = COMMANDS.partition("\n\n|")
+    parts += [manpages.heading("Description"), *manpages.paragraphs(triaged.help or "")]
+    parts += [*manpages.paragraphs(said), manpages.heading("Commands")]
+    for name, command in known.items():
+        first = inspect.cleandoc(command.help or "").split("\n\n")[0]
+        parts.append(manpages.entry(f"`{name}`", first))
+    parts += [manpages.heading("Options"), *_options_manual(triaged, context)]
+    parts.append(manpages.heading("Exit status"))
+    for line in codes.splitlines()[2:]:
+        code, meaning = line.strip("| ").split(" | ")
+        parts.append(manpages.entry(f"`{code}`", meaning))
+    for title, entries in (("Environment", VARIABLES), ("Files", FILES)):
+        parts.append(manpages.heading(title))
+        parts += [manpages.entry(f"`{name}`", meaning) for name, meaning in entries.items()]
+    parts += [manpages.heading("See also"), manpages.references(["triaged.yaml(5)", *seen])]
+    return manpages.page("triaged", 1, "triage of help-desk tickets on this machine", parts)
+
+
+def _command_manual(name: str, command: click.Command, parent: click.Context) -> str:
+    first, *more = inspect.cleandoc(command.help or "").split("\n\n")
+    parts = [manpages.heading("Synopsis"), *_synopses(name, command, parent)]
+    parts += [manpages.heading("Description"), *manpages.paragraphs(first)]
+    parts += [line for paragraph in more for line in manpages.paragraphs(paragraph)]
+    context = click.Context(command, info_name=name, parent=parent)
+    for child, found in _children(command, context):
+        parts += [manpages.subheading(f"triaged {name} {child}")]
+        parts += manpages.paragraphs(inspect.cleandoc(found.help or ""))
+        parts += _options_manual(found, click.Context(found, info_name=child, parent=context))
+    parts += [manpages.heading("Options"), *_options_manual(command, context)]
+    parts += [manpages.heading("See also")]
+    parts.append(manpages.references(["triaged(1)", "triaged.yaml(5)"]))
+    summary = first.partition(". ")[0].rstrip(".")
+    return manpages.page(f"triaged-{name}", 1, summary[0].lower() + summary[1:], parts)
+
+
+def _synopses(name: str, command: click.Command, parent: click.Context) -> Iterator[str]:
+    context = click.Context(command, info_name=name, parent=parent)
+    children = list(_children(command, context))
+    for child, found in children:
+        usage = " ".join(
+            found.collect_usage_pieces(click.Context(found, info_name=child, parent=context))
+        )
+        yield manpages.synopsis(f"triaged {name} {child}", usage)
+    if not children:
+        usage = " ".join(command.collect_usage_pieces(context))
+        yield manpages.synopsis(f"triaged {name}", usage)
+
+
+def _children(
+    command: click.Command, context: click.Context
+) -> Iterator[tuple[str, click.Command]]:
+    if isinstance(command, click.Group):
+        for child in command.list_commands(context):
+            found = command.get_command(context, child)
+            if found is not None:
+                yield child, found
+
+
+def _options_manual(command: click.Command, context: click.Context) -> Iterator[str]:
+    for term, default, meaning in _options(command, context):
+        shown = f" ({default})" if default == "required" else f" Default: {default}."
+        yield manpages.entry(term, meaning + (shown if default else ""))
+
+
+def _files_manual() -> str:
+    daemon, tenant = schema_of(DaemonSettings), tenant_schema()
+    parts = [manpages.heading("Description"), *manpages.paragraphs(CONFIGURATION)]
+    for title, said, rows in _sections(daemon, tenant):
+        parts += [manpages.heading(title), *manpages.paragraphs(said)]
+        for key, kind, default, meaning in rows:
+            shown = default if default in {"", "required"} else f"default: {default}"
+            about = "; ".join(filter(None, (kind, shown)))
+            parts.append(manpages.entry(f"{key} ({about})", meaning or "See below."))
+    parts += [manpages.heading("See also")]
+    parts.append(manpages.references(["triaged(1)", "triaged-check(1)", "triaged-init(1)"]))
+    return manpages.page("triaged.yaml", 5, "configuration of triaged and of its tenants", parts)
+
+
 def _table(
     rows: Iterator[Sequence[str]], heading: Sequence[str] = ("key", "type", "default", "meaning")
 ) -> str:
@@ -394,6 +511,7 @@ def pages() -> Mapping[str, str]:
         "docs/reference/errors.md": errors_page(),
         "config/triaged.schema.json": _json(schema_of(DaemonSettings)),
         "config/tenant.schema.json": _json(tenant_schema()),
+        **manual(),
     }
 
 
@@ -417,6 +535,7 @@ def main(*, check: bool) -> None:
     for path in changed:
         click.echo(f"{path} {'is out of date: run `make docs`' if check else 'written'}")
         if not check:
+            (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
             (ROOT / path).write_text(pages()[path], encoding="utf-8")
     if check and changed:
         raise SystemExit(1)

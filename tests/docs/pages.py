@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from importlib import util
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -86,13 +86,7 @@ def code(cell: str) -> list[str]:
 
 def generator() -> ModuleType:
     """Import docs/generate.py, which is a script and no package's module."""
-    known = sys.modules.get("generate")
-    if known is not None:
-        return known
-    spec = util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = util.module_from_spec(spec)
-    sys.modules["generate"] = module
-    spec.loader.exec_module(module)
-    return module
+    folder = str(ROOT / "docs")
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return import_module("generate")
