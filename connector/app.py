@@ -37,6 +37,8 @@ from connector.settings import Configuration, DaemonSettings, Models, TenantSett
 from connector.shelf import Shelf
 from connector.signature import trusting
 from connector.store import Balance, Store, TenantOverview, place_of
+from connector.valuecheck import LOOKED_FOR as VALUES_SEEN
+from connector.valuecheck import ValueCheck
 from connector.web import api
 from connector.web.server import WebServer
 from connector.webhook import WebhookIntake
@@ -184,6 +186,7 @@ class Daemon:
             for name, tenant in self._settings.items()
         }
         self._demotion = Demotion(self._store, self._roster, self._metrics)
+        self._values = ValueCheck(self._store, self._roster, self._settings, self._handover.engine)
         self._poller = Poller(
             store=self._store,
             roster=self._roster,
@@ -265,6 +268,7 @@ class Daemon:
             self._handover.look, "interval", seconds=LOOKED_FOR, id="bundles", executor="bundles"
         )
         scheduler.add_job(self._look_at_brakes, "interval", seconds=BRAKES_SEEN, id="brakes")
+        scheduler.add_job(self._values.look, "interval", seconds=VALUES_SEEN, id="values")
         scheduler.add_job(self._demotion.look, "interval", seconds=JUDGED, id="ladder")
         for tenant, settings in self._settings.items():
             interval = settings.intake.poll.total_seconds()
@@ -293,8 +297,10 @@ class Daemon:
         """Connect a desk, or visit it again after a pause: one that is down stops nobody."""
         try:
             engine = self._handover.engine(tenant)
-            desk = connect(self._settings[tenant], self._adapters[tenant], engine)
+            known = self._store.options.known(tenant)
+            desk = connect(self._settings[tenant], self._adapters[tenant], engine, known)
             desk = at_levels(desk, self._store.levels.of(tenant))
+            self._values.note(desk)
             self._learn_history(desk)
         except TriagedError as error:
             pause = timedelta(seconds=self._roster.failed(tenant, Doing.VISIT, error))

@@ -51,6 +51,9 @@ class Rule:
     steps: Mapping[str, Step] = dataclasses.field(default_factory=lambda: _NO_STEPS)
     lowered: str = ""
     """Why less is done than the tenant's file says."""
+    gone: frozenset[str] = frozenset()
+    """Values that the desk had and has no more."""
+    field_is_gone: bool = False
 
     def at(self, label: str | None) -> "Rule":
         """Give the rule for one label."""
@@ -193,8 +196,8 @@ def _verdict(slate: _Slate, prediction: Prediction, rule: Rule) -> Verdict:
     if rule.mode is Mode.SHADOW:
         return verdict(Action.RECORD, rule.lowered or prediction.reason)
     value = value_of(prediction, rule)
-    if not rule.by_tag and rule.field.options and value not in rule.field.options:
-        return verdict(Action.NO_OPTION, f"{rule.field.title} has no option {value!r}")
+    if missing := _missing(rule, value):
+        return verdict(Action.NO_OPTION, missing)
     update = _update(ticket, rule, value, ours)
     if standing(ticket, update):
         return verdict(Action.EQUAL, "the desk already holds this value")
@@ -202,6 +205,17 @@ def _verdict(slate: _Slate, prediction: Prediction, rule: Rule) -> Verdict:
         return verdict(Action.PERSON, of_a_person)
     action = Action.SUGGEST if rule.mode is Mode.SUGGEST else Action.WRITE
     return verdict(action, rule.lowered or prediction.reason, update)
+
+
+def _missing(rule: Rule, value: str) -> str:
+    """Say what the desk lacks for a value; nothing when it can be written."""
+    if rule.by_tag:
+        return ""
+    if rule.field_is_gone:
+        return f"the desk has no field {rule.field.id!r} any more"
+    options = rule.field.options
+    is_missing = value in rule.gone or (options and value not in options)
+    return f"{rule.field.title} has no option {value!r}" if is_missing else ""
 
 
 def _withheld(prediction: Prediction, rule: Rule) -> str:

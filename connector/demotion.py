@@ -14,7 +14,7 @@ from connector.model import Aspect, Mode, TenantId
 from connector.roster import Doing, Roster
 from connector.store import Level, Store
 
-LOOKED_FOR = 10.0
+LOOKED_FOR = 5.0
 """Seconds between two looks at what was judged; a look without news reads one count."""
 
 MATURED = 600.0

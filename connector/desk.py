@@ -1,7 +1,7 @@
 """One tenant's desk, connected: its adapter, its classifier, and rules that its fields can meet."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
@@ -16,6 +16,7 @@ from connector.model import (
     FieldKind,
     Identity,
     Mode,
+    Need,
     Staff,
     TenantId,
 )
@@ -48,17 +49,25 @@ class Desk:
     """Tickets that may be written to within an hour."""
     wanted: tuple[Rule, ...] = ()
     """The rules as the tenant's file has them; `rules` go less far where a class was demoted."""
+    known: frozenset[Need] = frozenset()
+    """What the desk once had of what is needed: should it lack that now, only the class pauses."""
 
 
-def connect(settings: TenantSettings, adapter: Adapter, engine: Engine) -> Desk:
+def connect(
+    settings: TenantSettings,
+    adapter: Adapter,
+    engine: Engine,
+    known: frozenset[Need] = frozenset(),
+) -> Desk:
     """Ask the desk who we are and whether it has every mapped field.
 
-    Raises `ConfigError` with all that is wrong at once, `Unauthorized`, or `Retry`.
+    What is `known` to have been there once is not insisted on. Raises `ConfigError` with all that
+    is wrong at once, `Unauthorized`, or `Retry`.
     """
     identity = adapter.check()
     fields = tuple(adapter.describe_fields())
-    _require_fit(settings, fields, engine)
-    rules = rules_of(settings, fields)
+    _require_fit(settings, fields, engine, known)
+    rules = rules_of(settings, fields, gone(settings, fields, engine, known))
     return Desk(
         tenant=settings.id,
         adapter=adapter,
@@ -73,12 +82,65 @@ def connect(settings: TenantSettings, adapter: Adapter, engine: Engine) -> Desk:
         holdout=settings.holdout,
         writes_per_hour=settings.brake.writes_per_hour,
         wanted=rules,
+        known=known,
     )
 
 
-def rules_of(settings: TenantSettings, fields: Sequence[FieldInfo]) -> tuple[Rule, ...]:
-    """Give what a tenant's file wants done, for a desk with these fields."""
-    return tuple(_rule(aspect, chosen, fields) for aspect, chosen in settings.aspects.active())
+def rules_of(
+    settings: TenantSettings,
+    fields: Sequence[FieldInfo],
+    missing: Collection[Need] = (),
+) -> tuple[Rule, ...]:
+    """Give what a tenant's file wants done, for a desk with these fields that lacks these needs."""
+    return tuple(
+        _rule(aspect, chosen, fields, missing) for aspect, chosen in settings.aspects.active()
+    )
+
+
+def offered(
+    settings: TenantSettings, fields: Sequence[FieldInfo], engine: Engine
+) -> frozenset[Need]:
+    """Give what the desk has of the fields and options that answers need."""
+    found = {field.id: field for field in fields}
+    return frozenset(
+        (aspect, label, value)
+        for aspect, label, value in _needed(settings, engine)
+        if (field := found.get(getattr(settings.aspects, aspect).field)) is not None
+        and (not label or value in field.options)
+    )
+
+
+def gone(
+    settings: TenantSettings,
+    fields: Sequence[FieldInfo],
+    engine: Engine,
+    known: frozenset[Need],
+) -> frozenset[Need]:
+    """Give what answers need, and the desk once had and has no more."""
+    return known.intersection(_needed(settings, engine)) - offered(settings, fields, engine)
+
+
+def with_fields(
+    desk: Desk,
+    settings: TenantSettings,
+    fields: Sequence[FieldInfo],
+    missing: Collection[Need],
+    known: frozenset[Need],
+) -> Desk:
+    """Give a desk whose fields are these now; `at_levels` has to follow."""
+    wanted = rules_of(settings, fields, missing)
+    return replace(desk, fields=tuple(fields), wanted=wanted, known=known)
+
+
+def _needed(settings: TenantSettings, engine: Engine) -> Iterator[Need]:
+    labels = _labels(settings, engine)
+    for aspect, chosen in settings.aspects.active():
+        if chosen.field == TAGS:
+            continue
+        yield aspect, "", chosen.field
+        if aspect is not Aspect.ASSIGNEE and _reaches(chosen, Mode.AUTO):
+            for label in labels[aspect]:
+                yield aspect, label, chosen.values.get(label, label)
 
 
 def at_levels(desk: Desk, levels: Sequence[Level]) -> Desk:
@@ -91,7 +153,7 @@ def refit(desk: Desk, settings: TenantSettings, engine: Engine) -> Desk:
 
     Raises `ConfigError` when a field lacks an option for what the bundle answers.
     """
-    _require_fit(settings, desk.fields, engine)
+    _require_fit(settings, desk.fields, engine, desk.known)
     return replace(desk, classifier=_classifier(settings, engine), bundle=engine.bundle)
 
 
@@ -118,16 +180,26 @@ def _classifier(settings: TenantSettings, engine: Engine) -> Classifier:
     )
 
 
-def _require_fit(settings: TenantSettings, fields: Sequence[FieldInfo], engine: Engine) -> None:
+def _labels(settings: TenantSettings, engine: Engine) -> Mapping[Aspect, Sequence[str]]:
+    """List all that each aspect may be answered with."""
     labels = {
         aspect: answered(chosen, engine.labels(aspect))
         for aspect, chosen in settings.aspects.active()
     }
     wider = settings.rules.category.parents.values()
-    labels |= {Aspect.CATEGORY: (*labels.get(Aspect.CATEGORY, ()), *wider)}
+    return labels | {Aspect.CATEGORY: (*labels.get(Aspect.CATEGORY, ()), *wider)}
+
+
+def _require_fit(
+    settings: TenantSettings,
+    fields: Sequence[FieldInfo],
+    engine: Engine,
+    known: frozenset[Need],
+) -> None:
+    labels = _labels(settings, engine)
     problems = [
         *_strangers(settings, engine),
-        *_problems(settings, fields, labels),
+        *_problems(settings, fields, labels, known),
         *_unruled(settings, labels),
     ]
     if problems:
@@ -176,10 +248,20 @@ def _strangers(settings: TenantSettings, engine: Engine) -> Iterator[str]:
                     )
 
 
-def _rule(aspect: Aspect, settings: AspectSettings, fields: Sequence[FieldInfo]) -> Rule:
+def _rule(
+    aspect: Aspect,
+    settings: AspectSettings,
+    fields: Sequence[FieldInfo],
+    missing: Collection[Need],
+) -> Rule:
+    kind = FieldKind.TAGS if settings.field == TAGS else FieldKind.OTHER
+    lost = {label: value for of, label, value in missing if of is aspect}
     return Rule(
         aspect=aspect,
-        field=_field(settings, fields) or FieldInfo(id=TAGS, title="tags", kind=FieldKind.TAGS),
+        field=_field(settings, fields)
+        or FieldInfo(id=settings.field, title=settings.field, kind=kind),
+        gone=frozenset(value for label, value in lost.items() if label),
+        field_is_gone="" in lost,
         mode=settings.mode,
         precision=settings.precision,
         values=settings.values,
@@ -203,6 +285,7 @@ def _problems(
     settings: TenantSettings,
     fields: Sequence[FieldInfo],
     labels: Mapping[Aspect, Sequence[str]],
+    known: frozenset[Need],
 ) -> Iterator[str]:
     """Yield every reason why an aspect could not be written, before the first ticket comes."""
     for aspect, chosen in settings.aspects.active():
@@ -214,10 +297,15 @@ def _problems(
                 "in which `suggest` shows answers; give it a field for them where its platform "
                 "takes one, or write `shadow` or `auto`"
             )
-        elif field is None and chosen.field != TAGS:
+        elif field is None and chosen.field != TAGS and (aspect, "", chosen.field) not in known:
             yield f"{place}.field: {_no_such_field(chosen.field, fields)}"
         elif field is not None and _reaches(chosen, Mode.AUTO):
-            yield from _unfit(place, aspect, chosen, field, labels[aspect])
+            asked = [
+                label
+                for label in labels[aspect]
+                if (aspect, label, chosen.values.get(label, label)) not in known
+            ]
+            yield from _unfit(place, aspect, chosen, field, asked)
         yield from _unknown_classes(place, aspect, chosen, labels[aspect])
 
 

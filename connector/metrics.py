@@ -50,6 +50,11 @@ class Metrics:
             "1 for a tenant that was stopped for writing too much, until a person releases it",
             ["tenant"],
         )
+        self._gone = gauge(
+            "triaged_options_gone",
+            "Options and fields of the desk that answers need and that it has no more",
+            ["tenant"],
+        )
         self._demotions = counter(
             "triaged_demotions",
             "Classes taken down a step because too many answers were corrected",
@@ -66,6 +71,8 @@ class Metrics:
             ["tenant"],
         )
         self._ready = gauge("triaged_ready", "1 once every part of the daemon is up")
+        now = (self._rows, self._missing, self._stopped, self._braked, self._gone, self._lowered)
+        self._read_anew = now
 
     def received(self, tenant: TenantId, source: str, count: int) -> None:
         """Count tickets that intake put into the inbox."""
@@ -100,9 +107,10 @@ class Metrics:
         desks: Sequence[Desk] = (),
     ) -> bytes:
         """Give all counts in the Prometheus text format, with the inbox as it is now."""
-        for gauge in (self._rows, self._missing, self._stopped, self._braked, self._lowered):
+        for gauge in self._read_anew:
             gauge.clear()
         for overview in overviews:
+            self._gone.labels(overview.tenant).set(len(overview.gone))
             for state, rows in overview.states.items():
                 self._rows.labels(overview.tenant, state).set(rows)
         for balance in balances:

@@ -40,6 +40,10 @@ class Mode(StrEnum):
     AUTO = "auto"
 
 
+Need = tuple[Aspect, str, str]
+"""A class of an aspect, and the desk's option for it; without a class, the aspect's field."""
+
+
 class Status(StrEnum):
     """Where a ticket stands, as far as triage cares."""
 

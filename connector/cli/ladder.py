@@ -85,13 +85,8 @@ def raise_class(path: Path, tenant: str, aspect: str, label: str, mode: str | No
 
 def standing_of(tenant: TenantSettings, place: Place) -> Iterator[Standing]:
     """Tell where a tenant's classes stand, by its file and its store; raises `StateUnusable`."""
-    fields = [FieldInfo(id=TAGS, title=TAGS, kind=FieldKind.TAGS)]
     # The desk is not asked: what its fields are called and take is of no matter here.
-    fields += [
-        FieldInfo(id=chosen.field, title=chosen.field, kind=FieldKind.OTHER)
-        for _, chosen in tenant.aspects.active()
-        if chosen.field != TAGS
-    ]
+    fields = [FieldInfo(id=TAGS, title=TAGS, kind=FieldKind.TAGS)]
     levels, trials = look_at_levels(place, tenant.id), look_at_trials(place, tenant.id)
     return standings(rules_of(tenant, fields), levels, trials)
 

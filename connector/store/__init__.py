@@ -9,6 +9,7 @@ from connector.store.feedback import Answer, Fate, Feedback, Trial, look_at_tria
 from connector.store.inbox import Arrived, Received
 from connector.store.ledger import Conclusion, Entry, Outcome, look_at_written
 from connector.store.levels import Level, look_at_levels
+from connector.store.options import Gone
 from connector.store.overview import TenantOverview, look
 from connector.store.queue import Filter, Queue, Row, look_at_rows
 from connector.store.schema import State
@@ -30,6 +31,7 @@ __all__ = [
     "Fate",
     "Feedback",
     "Filter",
+    "Gone",
     "Job",
     "Level",
     "Outcome",

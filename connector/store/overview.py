@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from connector.model import TenantId
-from connector.store import brakes
+from connector.store import brakes, options
 from connector.store.brakes import Pulled
 from connector.store.database import Place, reading
+from connector.store.options import Gone
 from connector.store.schema import State, cursors, inbox, ledger
 
 UNSTARTED = (State.READY, State.RETRY)
@@ -39,6 +40,8 @@ class TenantOverview:
     polled_at: float | None
     finished_at: float | None
     trouble: tuple[Trouble, ...]
+    gone: tuple[Gone, ...] = ()
+    """Options of the desk that answers need, and that it has no more."""
     brake: Pulled | None = None
     """There when nothing more is written for the tenant until a person releases it."""
 
@@ -66,6 +69,7 @@ def read(connection: Connection) -> Sequence[TenantOverview]:
             polled_at=polled.get(tenant),
             finished_at=finished.get(tenant),
             trouble=_trouble(connection, tenant),
+            gone=options.read(connection, tenant),
             brake=pulled.get(TenantId(tenant)),
         )
         for tenant in sorted({*states, *outcomes, *polled, *pulled})

@@ -18,6 +18,7 @@ from connector.store.feedback import Feedback
 from connector.store.inbox import Inbox
 from connector.store.ledger import Ledger
 from connector.store.levels import Levels
+from connector.store.options import Options
 from connector.store.overview import TenantOverview
 from connector.store.queue import Queue
 from connector.store.retention import expire
@@ -47,6 +48,7 @@ class Store:
         self.undoings = Undoings(self._database)
         self.levels = Levels(self._database)
         self.brakes = Brakes(self._database)
+        self.options = Options(self._database)
 
     def __enter__(self) -> Self:
         return self

@@ -129,6 +129,16 @@ class ControlCalls:
             raise not_found()
         return ticket
 
+    def options(self, request: Request) -> Reply:
+        """`POST /sandbox/options`: what a drop-down offers from now on."""
+        told = _mapping(request.body)
+        try:
+            self._state.set_options(int(told["field"]), [str(each) for each in told["options"]])
+        except (KeyError, ValueError, TypeError) as error:
+            named = f"no drop-down and options: {error}"
+            raise refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "NoSuchField", named) from None
+        return Reply(body={})
+
     def webhook(self, request: Request) -> Reply:
         """`POST /sandbox/webhook`: deliver arrivals to one receiver from now on."""
         url = str(_mapping(request.body).get("url") or "")

@@ -7,7 +7,6 @@ from typing import Any
 
 from adapters.zendesk.sandbox.exchange import Refusal, Reply, Request, refusal
 from adapters.zendesk.sandbox.state import (
-    FIELDS,
     TRIAGE_ID,
     DeskState,
     Raw,
@@ -57,7 +56,8 @@ class ReadingCalls:
 
     def fields(self, _request: Request) -> Reply:
         """`GET /api/v2/ticket_fields.json`."""
-        return Reply(body={"ticket_fields": list(FIELDS), "next_page": None, "count": len(FIELDS)})
+        rows = self._state.fields
+        return Reply(body={"ticket_fields": rows, "next_page": None, "count": len(rows)})
 
     def groups(self, request: Request) -> Reply:
         """`GET /api/v2/groups.json`."""

@@ -64,6 +64,7 @@ class Desk:
             route("POST", "/sandbox/webhook", control.webhook),
             route("GET", "/sandbox/webhook/deliveries", control.deliveries),
             route("POST", "/sandbox/settings", control.settings),
+            route("POST", "/sandbox/options", control.options),
             route("POST", "/sandbox/faults", control.add_faults),
             route("GET", "/sandbox/calls", control.count_calls),
         )

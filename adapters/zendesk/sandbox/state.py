@@ -4,7 +4,6 @@ import base64
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any
 
 Raw = dict[str, Any]
@@ -45,13 +44,6 @@ FIELDS = (
     _custom(360004, "Products", "multiselect", PRODUCTS),
 )
 
-OPTIONS: Mapping[int, frozenset[str]] = MappingProxyType(
-    {
-        field["id"]: frozenset(option["value"] for option in field["custom_field_options"])
-        for field in FIELDS
-        if "custom_field_options" in field
-    }
-)
 CUSTOM = tuple(field["id"] for field in FIELDS if field["removable"])
 
 
@@ -83,6 +75,7 @@ class DeskState:
         self.comments: dict[int, list[Raw]] = {}
         self.writes: dict[int, int] = {}
         self.triggers: list[Raw] = []
+        self.fields: list[Raw] = [dict(field) for field in FIELDS]
         self.groups: list[Raw] = []
         self.users: list[Raw] = []
         self.memberships: list[Raw] = []
@@ -209,12 +202,26 @@ class DeskState:
         else:
             ticket[keys.get(field, field)] = value
 
+    def options(self, field_id: int) -> frozenset[str] | None:
+        """Give what a drop-down offers; `None` for other fields."""
+        fields = {field["id"]: field for field in self.fields}
+        offered = fields.get(field_id, {}).get("custom_field_options")
+        return None if offered is None else frozenset(option["value"] for option in offered)
+
+    def set_options(self, field_id: int, options: Iterable[str]) -> None:
+        """Let a drop-down offer these from now on; raises `KeyError` for other fields."""
+        for number, field in enumerate(self.fields):
+            if field["id"] == field_id and "custom_field_options" in field:
+                self.fields[number] = _custom(field_id, field["title"], field["type"], options)
+                return
+        raise KeyError(field_id)
+
     def set_custom(self, ticket: Raw, field_id: int, value: object) -> None:
         """Set a custom field; a drop-down's option is a tag of the ticket too."""
         row = next((each for each in ticket["custom_fields"] if each["id"] == field_id), None)
         if row is None:
             return  # the real desk says nothing about a field that it does not know
-        if field_id in OPTIONS:
+        if self.options(field_id) is not None:
             others = [tag for tag in ticket["tags"] if tag not in _listed(row["value"])]
             ticket["tags"] = sorted({*others, *_listed(value)})
         row["value"] = value

@@ -13,7 +13,7 @@ from adapters.zendesk.mapping import PRIORITIES, STATUSES, TYPES
 from adapters.zendesk.sandbox.exchange import Refusal, Reply, Request, refusal
 from adapters.zendesk.sandbox.hooks import Webhook, Webhooks
 from adapters.zendesk.sandbox.reading import found, not_found, refuse_too_many, shown
-from adapters.zendesk.sandbox.state import OPTIONS, TRIAGE_ID, DeskState, Raw
+from adapters.zendesk.sandbox.state import TRIAGE_ID, DeskState, Raw
 from connector.model import Secret
 
 _PLAIN = frozenset({"subject", "priority", "type", "status", "group_id", "assignee_id"})
@@ -95,7 +95,7 @@ class WritingCalls:
         invalid.extend(
             str(custom["id"])
             for custom in changes.get("custom_fields") or ()
-            if not _offered(int(custom["id"]), custom["value"])
+            if not _offered(self._state.options(int(custom["id"])), custom["value"])
         )
         if ticket["status"] == "closed":
             invalid.append("status")
@@ -203,11 +203,10 @@ def _refuse_overtaken(ticket: Raw, changes: Raw) -> None:
         raise refusal(HTTPStatus.CONFLICT, "UpdateConflict", "The ticket was changed meanwhile")
 
 
-def _offered(field_id: int, value: object) -> bool:
-    if field_id not in OPTIONS or value is None:
+def _offered(options: frozenset[str] | None, value: object) -> bool:
+    if options is None or value is None:
         return True
-    chosen = value if isinstance(value, list) else [value]
-    return OPTIONS[field_id].issuperset(chosen)
+    return options.issuperset(value if isinstance(value, list) else [value])
 
 
 def _invalid(fields: Iterable[str]) -> Refusal:
