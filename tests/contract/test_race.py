@@ -30,11 +30,12 @@ def test_a_tag_that_is_taken_away_just_after_we_set_it_stays_away(
 ) -> None:
     desk = request.getfixturevalue(people)
     with line(desk, clock, tmp_path / "state") as one_line:
-        calls = race._calls(one_line)
+        calls = race.calls_of(one_line)
         ticket, watch = one_line.arrive(), race.Interleaver()
         watch.acts[calls, "before"] = lambda _: desk.change(ticket, tags=["vip"])
         with watch.watching():
             one_line.triage(ticket)
+        assert not watch.acts
         [entry] = one_line.store.ledger.of(one_line.desk.tenant, ticket)
         assert entry.outcome == "written"
         assert "tags:priority" in entry.written
