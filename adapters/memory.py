@@ -140,18 +140,31 @@ class MemoryAdapter:
             )
             yield Page(items=items, cursor=Cursor(str(place)), last=last)
 
-    def history(self, since: datetime) -> Iterator[Page[Ticket]]:
+    def history(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[Ticket]]:
         """Yield resolved tickets, without the messages that came after the first."""
-        place, last = 0, False
+        for tickets, place, last in self._past(Status.RESOLVED, since, cursor):
+            items = tuple(replace(each, last_message="", last_message_id="") for each in tickets)
+            share = place / self._latest if self._latest else None
+            yield Page(items=items, cursor=Cursor(str(place)), last=last, share=share)
+
+    def backlog(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[TicketRef]]:
+        """Yield open tickets in the order of their latest change."""
+        for tickets, place, last in self._past(Status.OPEN, since, cursor):
+            items = tuple(TicketRef(id=each.id, version=each.revision) for each in tickets)
+            share = place / self._latest if self._latest else None
+            yield Page(items=items, cursor=Cursor(str(place)), last=last, share=share)
+
+    def _past(
+        self, status: Status, since: datetime, cursor: Cursor | None
+    ) -> Iterator[tuple[list[Ticket], int, bool]]:
+        if cursor is not None and not cursor.isdecimal():
+            raise Rejected("the stored position is none of this desk")
+        place, last = int(cursor or 0), False
         while not last:
             self._reach()
             tickets, place, last = self._after(place)
-            items = tuple(
-                replace(each, last_message="", last_message_id="")
-                for each in tickets
-                if each.status is Status.RESOLVED and each.updated_at >= since
-            )
-            yield Page(items=items, cursor=Cursor(str(place)), last=last)
+            wanted = [each for each in tickets if each.status is status]
+            yield [each for each in wanted if each.updated_at >= since], place, last
 
     def _after(self, place: int) -> tuple[list[Ticket], int, bool]:
         with self._lock:

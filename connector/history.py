@@ -1,19 +1,18 @@
 """A desk's resolved tickets as rows to learn from: text as first filed, values as in the end."""
 
-import json
-import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TypeVar
 
 from connector import retry
 from connector.clean import clean, mask
 from connector.errors import BadHistory, Retry
-from connector.model import TAGS, Aspect, FieldValue, Ticket, TicketId
+from connector.harvest import Begun, Harvest, Row
+from connector.model import TAGS, Aspect, Cursor, FieldValue, Page, Ticket, TicketId
 from connector.ports import Adapter, Clock, ListsStaff
 from connector.settings import AspectSettings, TenantSettings
 
@@ -24,9 +23,26 @@ stands in a history for a back-test only."""
 MOST_FAILURES = 10
 """Refusals in a row after which a desk counts as down: with their pauses, a quarter of an hour."""
 
-Row = dict[str, Any]
+LABELLED_AT_ONCE = 500
+"""Rows in memory at a time, so that a history of a million tickets fits."""
+
+ItemT = TypeVar("ItemT")
+Walk = Callable[[Cursor | None], Iterator[Page[ItemT]]]
+"""A walk through a desk's past from a cursor on, or from its beginning."""
+
 Ours = Callable[[Sequence[TicketId]], Mapping[TicketId, Mapping[str, FieldValue]]]
 """Gives the values that triaged last set on tickets, by field."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What to say of progress: `words`, and how much lies behind, 0..1, where that is known."""
+
+    words: str
+    share: float | None = None
+
+
+Say = Callable[[Told], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,35 +67,34 @@ class Pulled:
 
 
 def pull(
-    source: Source, since: datetime, output: Path, ours: Ours, say: Callable[[str], None]
+    source: Source, since: datetime, output: Path, ours: Ours, say: Say, *, exact: bool = True
 ) -> Pulled:
     """Write every ticket resolved after `since` to `output`, one JSON object a line.
 
-    What came so far lies in a file beside it; after a kill the same call goes on from there. Waits
-    when the desk asks for it. An output that exists is never touched: raises `BadHistory`.
+    What came so far lies in a file beside it, with the desk's own position; after a kill the same
+    call goes on from there, unless `exact` also with another time than it began with. Waits when
+    the desk asks for it. An output that exists is never touched: raises `BadHistory`.
     """
     if output.exists():
         raise BadHistory(f"{output} exists and is never overwritten; name another --output")
-    part = output.with_name(f".{output.name}.part")
-    rows = _begun(part)
-    if rows:
-        say(f"going on after {len(rows)} tickets")
-        since = max(since, *(datetime.fromisoformat(row["updated_at"]) for row in rows.values()))
-    names = _group_names(source, say)
-    with _private(part, os.O_APPEND) as opened:
-        opened.write(b"\n")  # the last line may be half there
-        for tickets in _pages(source, since, say):
-            new = [row_of(source.settings, ticket, names) for ticket in tickets]
-            _write(opened, new)
-            rows |= {row["id"]: row for row in new}
-            say(f"{len(rows)} tickets so far")
-    pulled = _labelled(source.settings, rows, ours)
-    whole = part.with_suffix(".whole")
-    with _private(whole, os.O_TRUNC) as opened:
-        _write(opened, rows.values())
-    whole.rename(output)
-    part.unlink()
-    return pulled
+    mapped = {str(aspect): chosen.field for aspect, chosen in _mapped(source.settings).items()}
+    begun = Begun(tenant=source.settings.tenant, since=since, fields=mapped)
+    with Harvest(output, begun, takes_any_time=not exact) as harvest:
+        if harvest.count:
+            say(Told(words=f"going on after {harvest.count} tickets", share=harvest.share))
+        start = harvest.begun.since
+        names = _group_names(source, say)
+
+        def walk(place: Cursor | None) -> Iterator[Page[Ticket]]:
+            return source.adapter.history(start, place)
+
+        for page in () if harvest.whole else pages(source, walk, harvest.cursor, say):
+            rows = [row_of(source.settings, ticket, names) for ticket in page.items]
+            harvest.add(rows, page.cursor, page.share, last=page.last)
+            say(Told(words=f"{harvest.count} tickets so far", share=page.share))
+        pulled = _Labels(source.settings, ours)
+        harvest.finish(pulled.of(harvest.rows()))
+    return pulled.sums
 
 
 def row_of(settings: TenantSettings, ticket: Ticket, names: Mapping[str, str]) -> Row:
@@ -105,28 +120,52 @@ def _mapped(settings: TenantSettings) -> Mapping[Aspect, AspectSettings]:
     return {aspect: one for aspect, one in found.items() if one and one.field != TAGS}
 
 
-def _labelled(settings: TenantSettings, rows: Mapping[str, Row], ours: Ours) -> Pulled:
-    """Turn field values into labels, in place; what triaged itself had set teaches nothing."""
-    mapped = _mapped(settings)
-    labels: dict[Aspect, Counter[str]] = {aspect: Counter() for aspect in mapped}
-    left_out: Counter[Aspect] = Counter()
-    own = ours([TicketId(ticket) for ticket in rows])
-    suggested = settings.aspects.assignee
-    for ticket, row in rows.items():
+@dataclass(slots=True)
+class _Labels:
+    """Turns field values into labels, and counts; what triaged had set itself teaches nothing."""
+
+    settings: TenantSettings
+    ours: Ours
+    tickets: int = 0
+    labels: dict[Aspect, Counter[str]] = field(default_factory=dict)
+    left_out: Counter[Aspect] = field(default_factory=Counter)
+
+    @property
+    def sums(self) -> Pulled:
+        """Give what was counted."""
+        return Pulled(tickets=self.tickets, labels=self.labels, ours=self.left_out)
+
+    def of(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """Yield the rows with labels in place of values."""
+        mapped = _mapped(self.settings)
+        self.labels = {aspect: Counter() for aspect in mapped}
+        while piece := list(islice(rows, LABELLED_AT_ONCE)):
+            own = self.ours([TicketId(row["id"]) for row in piece])
+            for row in piece:
+                self.tickets += 1
+                yield self._labelled(row, own.get(TicketId(row["id"]), {}), mapped)
+
+    def _labelled(
+        self,
+        row: Row,
+        own: Mapping[str, FieldValue],
+        mapped: Mapping[Aspect, AspectSettings],
+    ) -> Row:
         values = row.pop("fields")
-        given = own.get(TicketId(ticket), {}).get(suggested.field) if suggested else None
+        suggested = self.settings.aspects.assignee
+        given = own.get(suggested.field) if suggested else None
         if given and given == row.get("assignee"):
-            left_out[Aspect.ASSIGNEE] += 1
+            self.left_out[Aspect.ASSIGNEE] += 1
             row["assignee"] = ""
         for aspect, chosen in mapped.items():
             value = values.get(aspect)
             label = _label(chosen, value)
-            if label and value == own.get(TicketId(ticket), {}).get(chosen.field):
-                left_out[aspect] += 1
+            if label and value == own.get(chosen.field):
+                self.left_out[aspect] += 1
                 label = ""
             row[aspect] = label
-            labels[aspect].update([label] if label else [])
-    return Pulled(tickets=len(rows), labels=labels, ours=left_out)
+            self.labels[aspect].update([label] if label else [])
+        return row
 
 
 def _label(chosen: AspectSettings, value: FieldValue) -> str:
@@ -137,17 +176,20 @@ def _label(chosen: AspectSettings, value: FieldValue) -> str:
     return {written: label for label, written in chosen.values.items()}.get(told, told)
 
 
-def _pages(
-    source: Source, since: datetime, say: Callable[[str], None]
-) -> Iterator[Sequence[Ticket]]:
-    """Walk the history; after a refusal, from the newest ticket that came on."""
+def pages(
+    source: Source, walk: Walk[ItemT], cursor: Cursor | None, say: Say
+) -> Iterator[Page[ItemT]]:
+    """Walk a desk's past; after a refusal, from the last page that came on.
+
+    Raises `Retry` once the desk has refused so often that it counts as down.
+    """
     failures = 0
     while True:
         try:
-            for page in source.adapter.history(since):
+            for page in walk(cursor):
                 failures = 0
-                since = max([since, *(ticket.updated_at for ticket in page.items)])
-                yield page.items
+                cursor = page.cursor
+                yield page
         except Retry as error:
             failures += 1
             _wait(source, failures, error, say)
@@ -155,16 +197,16 @@ def _pages(
             return
 
 
-def _wait(source: Source, failures: int, error: Retry, say: Callable[[str], None]) -> None:
+def _wait(source: Source, failures: int, error: Retry, say: Say) -> None:
     """Leave the desk alone for as long as it asked; raises the error when it is down."""
     if failures > MOST_FAILURES:
         raise error
     seconds = retry.pause(failures, error, source.jitter)
-    say(f"the desk cannot answer now; going on in {seconds:.0f} s")
+    say(Told(words=f"the desk cannot answer now; going on in {seconds:.0f} s"))
     source.clock.sleep(seconds)
 
 
-def _group_names(source: Source, say: Callable[[str], None]) -> Mapping[str, str]:
+def _group_names(source: Source, say: Say) -> Mapping[str, str]:
     adapter: Adapter = source.adapter
     if not isinstance(adapter, ListsStaff):
         return {}
@@ -175,26 +217,3 @@ def _group_names(source: Source, say: Callable[[str], None]) -> Mapping[str, str
         except Retry as error:
             failures += 1
             _wait(source, failures, error, say)
-
-
-def _begun(part: Path) -> dict[str, Row]:
-    """Give the rows of a pull that was killed."""
-    rows: dict[str, Row] = {}
-    for line in part.read_bytes().splitlines() if part.is_file() else ():
-        with suppress(ValueError):
-            row = json.loads(line)
-            rows[row["id"]] = row
-    return rows
-
-
-def _private(path: Path, mode: int) -> BinaryIO:
-    """Open a file for writing that nobody else may read."""
-    return os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | mode, 0o600), "wb")
-
-
-def _write(opened: BinaryIO, rows: Iterable[Row]) -> None:
-    """Write rows, durable once this returns."""
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    opened.writelines(line.encode("utf-8", "replace") for line in lines)
-    opened.flush()
-    os.fsync(opened.fileno())

@@ -119,11 +119,14 @@ class Page(Generic[ItemT_co]):
     """A piece of a desk's stream and the cursor to store once its items are durable.
 
     `last` says that the stream holds no more for now; a page may be empty without being last.
+    `share` tells how much of a walk through the past lies behind, 0..1; `None` where the desk does
+    not let one tell.
     """
 
     items: tuple[ItemT_co, ...]
     cursor: Cursor
     last: bool
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

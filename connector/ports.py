@@ -116,8 +116,12 @@ class Adapter(Protocol):
         ignored a field. Never writes a message that the requester can see.
         """
 
-    def history(self, since: datetime) -> Iterator[Page[Ticket]]:
-        """Yield tickets resolved after `since`, with the text as first filed and final values."""
+    def history(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[Ticket]]:
+        """Yield tickets resolved after `since`, with the text as first filed and final values.
+
+        Resumable: with the `cursor` of a page of an earlier walk since the same time, what came
+        after that page. A ticket may come more than once; none may be missing.
+        """
 
 
 @runtime_checkable
@@ -126,6 +130,17 @@ class ListsStaff(Protocol):
 
     def staff(self) -> Staff:
         """List assignment groups and agents."""
+
+
+@runtime_checkable
+class ListsBacklog(Protocol):
+    """The power of an adapter to tell which tickets were left open."""
+
+    def backlog(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[TicketRef]]:
+        """Yield tickets that are open and were filed or changed after `since`.
+
+        Resumable as `Adapter.history` is, and names versions as `changed_since` does.
+        """
 
 
 class Classifier(Protocol):

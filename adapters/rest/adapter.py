@@ -161,13 +161,29 @@ class RestAdapter:
 
     def history(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[Ticket]]:
         """Yield tickets resolved after `since`; subject and text are the present ones."""
-        for rows, reached, last in past.walk(self._client, self._options, since, cursor):
-            resolved = (
-                row for row in rows if mapping.status_of(row, self._options) is Status.RESOLVED
-            )
-            found = map(self._as_filed, resolved)
+        size = 1 if self._asks_for_each() else None
+        for rows, reached, last, share in self._past(Status.RESOLVED, since, cursor, size):
+            found = map(self._as_filed, rows)
             items = tuple(each for each in found if each and each.status is Status.RESOLVED)
-            yield Page(items=items, cursor=reached, last=last)
+            yield Page(items=items, cursor=reached, last=last, share=share)
+
+    def _past(
+        self, status: Status, since: datetime, cursor: Cursor | None, size: int | None = None
+    ) -> Iterator[past.Piece]:
+        options = self._options
+        wish = past.Wish(
+            since=since,
+            now=self._clock.now(),
+            wanted=lambda row: mapping.status_of(row, options) is status,
+            size=size,
+        )
+        return past.walk(self._client, options, wish, cursor)
+
+    def _asks_for_each(self) -> bool:
+        """Whether a ticket of the past takes calls of its own."""
+        told, messages = self._options, self._options.messages
+        by_message = messages is not None and messages.path is not None and told.ticket.body is None
+        return by_message or not told.tickets.complete
 
     def _as_filed(self, row: Json) -> Ticket | None:
         """Build a resolved ticket from its row where that suffices, else from its own call."""
@@ -186,12 +202,9 @@ class RestAdapter:
 
     def backlog(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[TicketRef]]:
         """Yield open tickets that were filed or changed after `since`."""
-        for rows, reached, last in past.walk(self._client, self._options, since, cursor):
-            still_open = [
-                row for row in rows if mapping.status_of(row, self._options) is Status.OPEN
-            ]
-            items = tuple(self._ref(row) for row in still_open)
-            yield Page(items=items, cursor=reached, last=last)
+        for rows, reached, last, share in self._past(Status.OPEN, since, cursor):
+            items = tuple(map(self._ref, rows))
+            yield Page(items=items, cursor=reached, last=last, share=share)
 
     def _ref(self, row: Json) -> TicketRef:
         """Name a ticket and its version as the stream of changes does."""

@@ -24,7 +24,7 @@ from adapters.rt.client import (
 from adapters.rt.config import RequestTrackerDesk
 from adapters.rt.mapping import Thread
 from adapters.rt.people import Warnings, staff_of
-from adapters.rt.place import Place
+from adapters.rt.place import Passed, Place
 from adapters.rt.webhook import read_delivery
 from connector.errors import Conflict, Gone, Rejected, Unauthorized
 from connector.model import (
@@ -143,29 +143,46 @@ class RequestTrackerAdapter:
         further = (self._client.transactions(condition, self.page_size, page) for page in pages)
         return next((rows for rows in further if rows), [])
 
-    def history(self, since: datetime) -> Iterator[Page[Ticket]]:
+    def history(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[Ticket]]:
         """Yield tickets resolved after `since`, with the subject and text as first filed."""
-        days = ceil((self._clock.now() - since).total_seconds() / 86400) + ZONES_APART
-        recent = f" AND LastUpdated > '{days} days ago'" if days < LONG_AGO else ""
-        place, last = 0, False
-        while not last:
-            rows, last = self._inactive(f"id > {place}{recent}")
-            place = max((int(id_of(row)) for row in rows), default=place)
+        for rows, place, last in self._past("__Inactive__", since, cursor):
             said = self._threads(rows, threads.FILED)
             tickets = (self._ticket(row, said[id_of(row)], Status.RESOLVED) for row in rows)
             items = tuple(each for each in tickets if each.updated_at >= since)
-            yield Page(items=items, cursor=Cursor(str(place)), last=last)
+            yield Page(items=items, cursor=place.cursor(), last=last, share=place.share)
 
-    def _inactive(self, condition: str) -> tuple[list[Json], bool]:
-        """Read a page of resolved tickets, and whether it is the last; RT may hide rows here."""
-        query = f"Status = '__Inactive__' AND {condition}"
+    def backlog(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[TicketRef]]:
+        """Yield open tickets that were filed or changed after `since`.
+
+        Without a version: that is the number of a transaction, which a search does not show.
+        """
+        for rows, place, last in self._past("__Active__", since, cursor):
+            recent = (row for row in rows if mapping.changed_at(row) >= since)
+            items = tuple(TicketRef(id=TicketId(id_of(row)), version="") for row in recent)
+            yield Page(items=items, cursor=place.cursor(), last=last, share=place.share)
+
+    def _past(
+        self, status: str, since: datetime, cursor: Cursor | None
+    ) -> Iterator[tuple[list[Json], Passed, bool]]:
+        """Walk tickets in a kind of status by their numbers; RT may hide rows here."""
+        days = ceil((self._clock.now() - since).total_seconds() / 86400) + ZONES_APART
+        recent = f" AND LastUpdated > '{days} days ago'" if days < LONG_AGO else ""
+        place, last = Passed.read(cursor) if cursor else Passed(0, 0), False
+        while not last:
+            condition = f"Status = '{status}' AND id > {place.number}{recent}"
+            rows, total = self._rows_of(condition)
+            last = total is not None and total <= len(rows)
+            place = place.after([int(id_of(row)) for row in rows], total)
+            yield rows, place, last
+
+    def _rows_of(self, query: str) -> tuple[list[Json], int | None]:
+        """Read the first page of a search that shows a row, and how many rows there are if told."""
         for number in range(1, HIDDEN_PAGES + 1):
             page = self._client.tickets(query, self.page_size, number)
-            rows = list(page.get("items") or ())
-            total = page.get("total")
+            rows, total = list(page.get("items") or ()), page.get("total")
             if rows or isinstance(total, int):
-                return rows, isinstance(total, int) and total <= len(rows)
-        return [], True
+                return rows, total if isinstance(total, int) else None
+        return [], 0
 
     def fetch(self, ids: Sequence[TicketId]) -> Sequence[Ticket]:
         """Read tickets fifty at a time: their rows, who said something, and what."""

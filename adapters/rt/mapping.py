@@ -82,6 +82,11 @@ def _ticket_time(raw: Json, key: str) -> datetime:
         raise Rejected(f"ticket {id_of(raw)}: {key} is no time") from None
 
 
+def changed_at(raw: Json) -> datetime:
+    """Give the time of a ticket's last change; raises `Rejected` when the desk told none."""
+    return _ticket_time(raw, "LastUpdated")
+
+
 def priority_of(value: object, priorities: Mapping[str, int]) -> FieldValue:
     """Name a priority: that of the highest number not above it; 0 is none, unless it is named.
 

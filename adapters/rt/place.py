@@ -16,6 +16,7 @@ take a second; one that commits late stands before those that were read already.
 many rows as one call gives.
 """
 
+_PASSED = re.compile(r"([0-9]{1,18})/([0-9]{1,18})")
 _WRITTEN = re.compile(r"([0-9]{1,18})\.([0-9a-f]{1,25})")
 
 
@@ -67,3 +68,36 @@ class Place:
             start = runs.pop()[0] if runs and runs[-1][1] == number - 1 else number
             runs.append((start, number))
         return runs
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """How far a walk over tickets has come: the highest number met, how many, how many are left."""
+
+    number: int
+    met: int
+    left: int | None = None
+
+    @classmethod
+    def read(cls, cursor: Cursor) -> Self:
+        """Read a cursor; raises `Rejected` when it is none of ours."""
+        written = _PASSED.fullmatch(cursor)
+        if written is None:
+            raise Rejected("the stored position is none of Request Tracker's history")
+        return cls(int(written[1]), int(written[2]))
+
+    def cursor(self) -> Cursor:
+        """Write the place down."""
+        return Cursor(f"{self.number}/{self.met}")
+
+    def after(self, numbers: Sequence[int], total: int | None) -> Self:
+        """Give the place when these have been met, of so many that were left, if that was told."""
+        left = None if total is None else max(total - len(numbers), 0)
+        return type(self)(max([self.number, *numbers]), self.met + len(numbers), left)
+
+    @property
+    def share(self) -> float | None:
+        """Tell how much of the walk lies behind, where the desk told how much there is."""
+        if self.left is None:
+            return None
+        return self.met / (self.met + self.left) if self.met else 0.0

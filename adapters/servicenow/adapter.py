@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Self
 
-from adapters.servicenow import catalog, changes, mapping, webhook
+from adapters.servicenow import catalog, changes, mapping, past, webhook
 from adapters.servicenow.client import ServiceNowClient
 from adapters.servicenow.config import ServiceNowDesk
 from adapters.servicenow.query import STAMP, SYS_ID, Condition, Json, text_of
@@ -175,19 +175,31 @@ class ServiceNowAdapter:
         stamp = mapping.stamp_of(start)
         return changes.Position(at=stamp, floor=stamp)
 
-    def history(self, since: datetime) -> Iterator[Page[Ticket]]:
+    def history(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[Ticket]]:
         """Yield tickets resolved after `since`; one that changes meanwhile is given again.
 
         Subject and description are the present ones, which people seldom change.
         """
-        start, fields = mapping.stamp_of(since), self._fields()
-        columns = self._columns(fields)
-        for rows, last in changes.walk(self._client, self._table, start, (), columns):
+        columns = self._columns(self._fields())
+        now = self._clock.now()
+        for rows, place, last in past.walk(self._client, self._table, columns, since, cursor):
             tickets = map(self._ticket, rows)
             items = tuple(each for each in tickets if each.status is Status.RESOLVED)
-            reached = text_of(rows[-1].get(STAMP)) if rows else start
-            cursor = changes.Position(at=reached, floor=reached).cursor()
-            yield Page(items=items, cursor=cursor, last=last)
+            share = place.share(since, now)
+            yield Page(items=items, cursor=place.cursor(), last=last, share=share)
+
+    def backlog(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[TicketRef]]:
+        """Yield open tickets that were filed or changed after `since`."""
+        columns = changes.STANDING
+        now = self._clock.now()
+        for rows, place, last in past.walk(self._client, self._table, columns, since, cursor):
+            standing = (row for row in rows if self._is_open(row))
+            items = tuple(mapping.ref_of(row, self._habits) for row in standing)
+            share = place.share(since, now)
+            yield Page(items=items, cursor=place.cursor(), last=last, share=share)
+
+    def _is_open(self, row: Json) -> bool:
+        return mapping.status_of(row, self._habits) is Status.OPEN
 
     def fetch(self, ids: Sequence[TicketId]) -> Sequence[Ticket]:
         """Read tickets by fifties, and the comments of all of them in one more call."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from adapters.servicenow.catalog import STATE
 from adapters.servicenow.client import ServiceNowClient
 from adapters.servicenow.config import Habits
 from adapters.servicenow.mapping import COUNT, ref_of, stamp_of, time_of
@@ -18,6 +19,9 @@ from connector.model import Cursor, Page, TicketRef
 _DIGEST = 9
 """Bytes that stand for a row's version in a cursor: twelve characters, and among the some thousand
 rows of an overlap no two alike in a thousand million years of polling."""
+
+STANDING = (SYS_ID, COUNT, STAMP, STATE, "active")
+"""Fields that tell a row's version and where it stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +60,9 @@ def told_since(
     client: ServiceNowClient, table: str, habits: Habits, position: Position, overlap: int
 ) -> Iterator[Page[TicketRef]]:
     """Yield what changed after a position; a page without news is passed over, but for the last."""
-    fields = (SYS_ID, COUNT, STAMP, "state", "active")
     met: dict[str, str] = {}
     at = position.at
-    for rows, last in walk(client, table, position.start(overlap), (), fields):
+    for rows, last in walk(client, table, position.start(overlap), STANDING):
         news = []
         for row in rows:
             version = _digest(row)
@@ -77,26 +80,29 @@ def told_since(
 
 
 def walk(
-    client: ServiceNowClient, table: str, since: str, where: Where, fields: Sequence[str]
+    client: ServiceNowClient,
+    table: str,
+    since: str,
+    fields: Sequence[str],
+    after: tuple[str, str] | None = None,
 ) -> Iterator[tuple[Sequence[Json], bool]]:
     """Yield pages of the rows changed at or after a time, by time and id, and whether that is all.
+
+    With `after`, a row's time and id, the walk goes on behind that row.
 
     After a page that is not the last come the rows of its last row's second with a higher id, and
     then those of later seconds: two plain queries, where one with `^NQ` would leave open to which
     part the order belongs. Offsets would lose rows that move while they are read; one is used only
     over rows that the account may not see, and then by half a page.
     """
-    key: Where = [Condition(STAMP, ">=", since)]
-    within, offset = False, 0
+    key: Where = [Condition(STAMP, ">=", since)] if after is None else _behind(*after)
+    within, offset = after is not None, 0
     while True:
-        rows, more, step = client.page(
-            table, [*where, *key], fields, order=(STAMP, SYS_ID), offset=offset
-        )
+        rows, more, step = client.page(table, key, fields, order=(STAMP, SYS_ID), offset=offset)
         yield rows, not more and not within
         if rows and more:
             stamp, sys_id = (text_of(rows[-1].get(name)) for name in (STAMP, SYS_ID))
-            key, within = [Condition(STAMP, "=", stamp), Condition(SYS_ID, ">", sys_id)], True
-            offset = 0
+            key, within, offset = _behind(stamp, sys_id), True, 0
         elif more:
             offset += step
         elif within:
@@ -104,6 +110,11 @@ def walk(
             key, within, offset = [Condition(STAMP, ">", second)], False, 0
         else:
             return
+
+
+def _behind(stamp: str, sys_id: str) -> Where:
+    """Ask for the other rows of a second."""
+    return [Condition(STAMP, "=", stamp), Condition(SYS_ID, ">", sys_id)]
 
 
 def newest(client: ServiceNowClient, table: str) -> str:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Self
 
+from adapters.http import Pacer
+from adapters.progress import share
 from adapters.zendesk import mapping
 from adapters.zendesk.client import TICKETS_PER_CALL, ZendeskClient
 from adapters.zendesk.config import ZendeskDesk
@@ -48,6 +50,7 @@ class ZendeskAdapter:
         self._hooks = hooks
         self._clock = clock
         self._client = ZendeskClient(options, token, clock)
+        self._spare = Pacer(clock, options.past_interval)
 
     def __enter__(self) -> Self:
         return self
@@ -94,15 +97,38 @@ class ZendeskAdapter:
         for rows, after, last in self._export(cursor, self._clock.now()):
             yield Page(items=tuple(map(mapping.ref_of, rows)), cursor=after, last=last)
 
-    def history(self, since: datetime) -> Iterator[Page[Ticket]]:
+    def history(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[Ticket]]:
         """Yield tickets resolved after `since`; one that changes meanwhile is given again.
 
         The description is the first comment as filed; the subject is the present one.
         """
-        for rows, after, last in self._export(None, since):
-            tickets = (mapping.ticket_of(row, self._url) for row in rows if _is_resolved(row))
+        for rows, after, last, told in self._past(Status.RESOLVED, since, cursor):
+            tickets = (mapping.ticket_of(row, self._url) for row in rows)
             items = tuple(ticket for ticket in tickets if ticket.updated_at >= since)
-            yield Page(items=items, cursor=after, last=last)
+            yield Page(items=items, cursor=after, last=last, share=told)
+
+    def backlog(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[TicketRef]]:
+        """Yield open tickets that were filed or changed after `since`."""
+        for rows, after, last, told in self._past(Status.OPEN, since, cursor):
+            items = tuple(map(mapping.ref_of, rows))
+            yield Page(items=items, cursor=after, last=last, share=told)
+
+    def _past(
+        self, status: Status, since: datetime, cursor: Cursor | None
+    ) -> Iterator[tuple[Sequence[Json], Cursor, bool, float | None]]:
+        """Walk the export since a time, leaving some of its calls to the polls of a daemon.
+
+        How far it has come shows the desk's own time of a row's last change.
+        """
+        now, told = self._clock.now(), None
+        for rows, after, last in self._export(cursor, since):
+            stamp = rows[-1].get("generated_timestamp") if rows else None
+            if isinstance(stamp, int):
+                told = share(datetime.fromtimestamp(stamp, UTC), since, now)
+            wanted = [row for row in rows if mapping.status_of(row.get("status")) is status]
+            yield wanted, after, last, told
+            if not last:
+                self._spare.wait()
 
     def _export(self, cursor: Cursor | None, since: datetime) -> _Pages:
         """Walk the export by bare cursors to its end.
@@ -232,10 +258,6 @@ class ZendeskAdapter:
 
 def _is_set(ticket: Ticket, update: FieldUpdate) -> bool:
     return mapping.same(ticket.fields.get(update.field), update.value)
-
-
-def _is_resolved(raw: Json) -> bool:
-    return mapping.status_of(raw.get("status")) is Status.RESOLVED
 
 
 def _missing_rights(me: Json) -> Iterator[str]:

@@ -16,6 +16,9 @@ PUBLIC_TEST_SECRET = base64.b64encode(b"this_secret_is_for_testing_only").decode
 SAFETY = 65.0
 """Seconds over which a minute's calls are spread: the desk's minute does not begin with ours."""
 
+LEFT_TO_POLLS = 3
+"""Calls a minute: a poll takes one, a busy one two, and a tenant is polled every minute."""
+
 _URL = desk_url("the account's address alone, such as https://acme.zendesk.com")
 _ACCOUNT = re.compile(r"[^@\s/:]+@[^@\s/:]+")
 
@@ -59,3 +62,8 @@ class ZendeskDesk(BaseModel):
     def export_interval(self) -> float:
         """Seconds between two calls of the incremental export."""
         return SAFETY / self.export_calls_per_minute
+
+    @property
+    def past_interval(self) -> float:
+        """Seconds between two of them that read the past: some are left to a daemon's polls."""
+        return SAFETY / max(self.export_calls_per_minute - LEFT_TO_POLLS, 1)

@@ -262,7 +262,7 @@ def _of_tenant(
     if given is None:
         accepted = _options(chosen, mapped, say)
         if not file.exists():
-            pull_from(settings, chosen, (since, file), say)
+            pull_from(settings, chosen, (since, file), lambda told: say(told.words))
     labels = how["labels"] or [f"{aspect}={aspect}" for aspect in mapped]
     order = _of_file(file, bundle, {**how, "labels": labels, "time": how["time"] or FILED})
     precision = (

@@ -2,19 +2,19 @@
 
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from connector import config, history, registry, secrets
 from connector.app import adapter_for
 from connector.cli import options
+from connector.cli.progress import watched
 from connector.clock import SystemClock
 from connector.errors import ConfigError
 from connector.model import FieldValue, TicketId
@@ -52,14 +52,8 @@ def pull(path: Path, tenant: str, *, output: Path, since: datetime | None, as_js
     left out. Started again after a kill, it goes on. The daemon may be running.
     """
     settings = config.load(path, registry.platforms())
-    with _progress() as progress:
-        task = progress.add_task("asking the desk", total=None)
-        pulled = pull_from(
-            settings,
-            tenant_of(settings, tenant),
-            (since, output),
-            lambda step: progress.update(task, description=step),
-        )
+    with watched() as say:
+        pulled = pull_from(settings, tenant_of(settings, tenant), (since, output), say)
     if as_json:
         click.echo(json.dumps(_as_json(output, pulled), ensure_ascii=False))
     else:
@@ -70,9 +64,9 @@ def pull_from(
     settings: Configuration,
     chosen: TenantSettings,
     what: tuple[datetime | None, Path],
-    say: Callable[[str], None],
+    say: history.Say,
 ) -> history.Pulled:
-    """Pull a tenant's tickets, since a day in UTC, to a file."""
+    """Pull a tenant's tickets to a file: since a day in UTC, or of a year."""
     since, output = what
     surroundings = Surroundings(secret=secrets.resolver(), clock=SystemClock())
     place = place_of(settings.daemon, surroundings.secret)
@@ -85,7 +79,7 @@ def pull_from(
         source = history.Source(
             settings=chosen, adapter=adapter, clock=surroundings.clock, jitter=random.uniform
         )
-        return history.pull(source, start, output, ours, say)
+        return history.pull(source, start, output, ours, say, exact=since is not None)
 
 
 def tenant_of(settings: Configuration, name: str) -> TenantSettings:
@@ -130,13 +124,3 @@ def _show(output: Path, pulled: history.Pulled) -> None:
 
 def _named(counts: Sequence[tuple[str, int]]) -> str:
     return ", ".join(f"{label} ({count})" for label, count in counts)
-
-
-def _progress() -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )

@@ -13,6 +13,7 @@ from adapters.zendesk.sandbox import ZendeskSandbox
 for name in (
     "lesser_suite",
     "line",
+    "past_suite",
     "race",
     "people",
     "rest_people",

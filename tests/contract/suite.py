@@ -5,9 +5,10 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
+from past_suite import TellsOfThePast
 from people import SUBJECT, TEXT, Desk, category, present, read, tags, told, walk
 
 from connector.errors import Conflict, Forged, Gone, Rejected, Unreadable
@@ -24,7 +25,7 @@ from connector.model import (
 from connector.ports import ListsStaff
 
 
-class AdapterContract:
+class AdapterContract(TellsOfThePast):
     """Inherit and give a fixture `desk`; the desk may hold other tickets than the suite's."""
 
     # who and what
@@ -190,22 +191,6 @@ class AdapterContract:
         pages = desk.adapter.changed_since(start)
         refs = [ref for page in pages for ref in page.items if ref.id == ticket_id]
         assert refs[-1].deleted
-
-    def test_history_gives_resolved_tickets_as_first_filed(self, desk: Desk) -> None:
-        since = datetime.now(UTC) - timedelta(days=1)
-        value = desk.mapped.categories[0]
-        ticket_id = desk.arrive(SUBJECT, TEXT, fields={desk.mapped.category: value})
-        still_open = desk.arrive(SUBJECT, TEXT)
-        desk.reply(ticket_id, "never mind")
-        desk.change(ticket_id, solve=True)
-        desk.settle()
-        pages = list(desk.adapter.history(since))
-        found = {ticket.id: ticket for page in pages for ticket in page.items}
-        assert still_open not in found
-        assert found[ticket_id].status is Status.RESOLVED
-        assert (found[ticket_id].description, found[ticket_id].last_message) == (TEXT, "")
-        assert found[ticket_id].fields[desk.mapped.category] == value
-        assert pages[-1].last
 
     # writing
 

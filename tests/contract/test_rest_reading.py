@@ -1,15 +1,13 @@
 """What a desk answers and what is believed of it: history, identity, pointers, odd answers."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from people import SUBJECT, TEXT, HandClock, read, walk
 from rest_people import RestPeople
 
 from connector.errors import ConfigError, Rejected, Retry, Unauthorized
-from connector.model import Cursor, Secret, Status, TicketId
+from connector.model import Secret, Status, TicketId
 
 LIST = "GET /v2/tickets"
 
@@ -19,28 +17,6 @@ def arrive(desk: RestPeople, number: int) -> list[TicketId]:
 
 
 class TestHistory:
-    @pytest.mark.parametrize("dialect", ["rest", "plain_rest"])
-    def test_history_and_backlog_go_on_from_any_page(
-        self, request: pytest.FixtureRequest, dialect: str
-    ) -> None:
-        desk: RestPeople = request.getfixturevalue(dialect)
-        desk.pages_of(3)
-        since = datetime.now(UTC) - timedelta(days=1)
-        filed = arrive(desk, 10)
-        for ticket in filed[::2]:
-            desk.change(ticket, solve=True)
-        for walked, wanted in (
-            (desk.adapter.history, filed[::2]),
-            (desk.adapter.backlog, filed[1::2]),
-        ):
-            pages: Sequence[Any] = list(walked(since))
-            assert sorted({each.id for page in pages for each in page.items}) == wanted
-            for number, page in enumerate(pages[:-1]):
-                rest = {each.id for later in walked(since, page.cursor) for each in later.items}
-                assert rest >= {each.id for later in pages[number + 1 :] for each in later.items}
-        with pytest.raises(Rejected, match="none of this desk's history"):
-            list(desk.adapter.history(since, Cursor("elsewhere")))
-
     def test_what_was_resolved_before_is_left_out(
         self, plain_rest: RestPeople, clock: HandClock
     ) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from adapters.memory import MemoryAdapter
 from connector.errors import BadHistory, Retry, Unauthorized
-from connector.history import MOST_FAILURES, Pulled, Source, pull
-from connector.model import Aspect, FieldValue, Page, Status, Ticket, TicketId
+from connector.history import MOST_FAILURES, Pulled, Source, Told, pull
+from connector.model import Aspect, Cursor, FieldValue, Page, Status, Ticket, TicketId
 from connector.settings import AspectSettings, TenantSettings
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -115,11 +115,11 @@ class Troubled:
     def __init__(self, desk: MemoryAdapter, errors: Sequence[Exception]) -> None:
         self.desk = desk
         self.errors = list(errors)
-        self.asked: list[datetime] = []
+        self.places: list[Cursor | None] = []
 
-    def history(self, since: datetime) -> Iterator[Page[Ticket]]:
-        self.asked.append(since)
-        for page in self.desk.history(since):
+    def history(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[Ticket]]:
+        self.places.append(cursor)
+        for page in self.desk.history(since, cursor):
             yield page
             if self.errors:
                 raise self.errors.pop(0)
@@ -136,8 +136,7 @@ def test_a_desk_that_wants_a_pause_gets_it_and_nothing_is_lost(adapter, clock, t
     before = clock.now()
     pulled(source, tmp_path / "out.jsonl")
     assert [row["description"] for row in rows(tmp_path / "out.jsonl")] == numbers
-    assert len(desk.asked) == 3
-    assert desk.asked[2] >= desk.asked[1] > LONG_AGO, "it goes on where it was"
+    assert desk.places == [None, "200", "400"], "it goes on where it was"
     assert (clock.now() - before).total_seconds() >= 30
 
 
@@ -153,13 +152,13 @@ def test_a_killed_pull_goes_on_and_gives_each_ticket_once(adapter, clock, tmp_pa
     part = tmp_path / ".out.jsonl.part"
     assert part.stat().st_mode & 0o077 == 0
     part.write_bytes(part.read_bytes()[:-20])  # killed in the middle of a line
-    said: list[str] = []
+    said: list[Told] = []
     again = Troubled(adapter, [])
     source = Source(settings=SETTINGS, adapter=again, clock=clock, jitter=max)
     assert pull(source, LONG_AGO, output, nothing, said.append).tickets == 250
     assert len({row["id"] for row in rows(output)}) == len(rows(output)) == 250
-    assert said[0] == "going on after 99 tickets"
-    assert again.asked[0] > LONG_AGO
+    assert said[0].words == "going on after 100 tickets"
+    assert again.places == [None], "a page whose place was not kept comes again"
     with pytest.raises(BadHistory, match="never overwritten"):
         pulled(source, output)
 
@@ -168,15 +167,15 @@ def test_a_desk_that_stays_down_is_given_up_and_what_came_is_kept(adapter, clock
     resolved(adapter, "one", category="network")
     desk = Troubled(adapter, [Retry("down")] * 50)
 
-    def history(since: datetime) -> Iterator[Page[Ticket]]:
-        desk.asked.append(since)
+    def history(_since: datetime, cursor: Cursor | None) -> Iterator[Page[Ticket]]:
+        desk.places.append(cursor)
         raise Retry("down")
         yield
 
     desk.history = history
     with pytest.raises(Retry):
         pulled(Source(settings=SETTINGS, adapter=desk, clock=clock, jitter=max), tmp_path / "o")
-    assert len(desk.asked) == MOST_FAILURES + 1
+    assert len(desk.places) == MOST_FAILURES + 1
 
 
 def test_a_desk_that_is_down_at_the_first_question_is_asked_again(
@@ -185,3 +184,72 @@ def test_a_desk_that_is_down_at_the_first_question_is_asked_again(
     resolved(adapter, "one", category="network")
     adapter.fail_next(Retry("down"))
     assert pulled(source, tmp_path / "out.jsonl").tickets == 1
+
+
+def half(source: Source, adapter: MemoryAdapter, output: Path) -> None:
+    """Leave a pull after its first page."""
+    for number in range(150):
+        resolved(adapter, f"ticket {number}", category="network")
+    dying = Troubled(adapter, [Unauthorized("gone")])
+    with pytest.raises(Unauthorized):
+        pulled(replace(source, adapter=dying), output)
+
+
+def test_a_pull_goes_on_behind_the_last_page_and_says_how_far_it_is(
+    source, adapter, tmp_path
+) -> None:
+    half(source, adapter, tmp_path / "out.jsonl")
+    again, said = Troubled(adapter, []), list[Told]()
+    pull(replace(source, adapter=again), LONG_AGO, tmp_path / "out.jsonl", nothing, said.append)
+    assert again.places == ["200"]
+    assert [told.share for told in said] == [2 / 3, 1.0]
+
+
+def test_what_came_whole_is_not_asked_again(source, adapter, tmp_path) -> None:
+    resolved(adapter, "one", category="network")
+
+    def full(_: Sequence[TicketId]) -> Mapping[TicketId, Mapping[str, FieldValue]]:
+        raise BadHistory("killed before the output was written")
+
+    with pytest.raises(BadHistory, match="killed"):
+        pulled(source, tmp_path / "out.jsonl", full)
+    again = Troubled(adapter, [])
+    assert pulled(replace(source, adapter=again), tmp_path / "out.jsonl").tickets == 1
+    assert again.places == []
+
+
+@pytest.mark.parametrize("other", ["since", "tenant", "fields"])
+def test_what_was_begun_for_something_else_is_not_mixed_in(
+    source, adapter, tmp_path, other
+) -> None:
+    half(source, adapter, tmp_path / "out.jsonl")
+    since, settings = LONG_AGO, SETTINGS
+    if other == "since":
+        since += timedelta(days=1)
+    if other == "tenant":
+        settings = SETTINGS.model_copy(update={"tenant": "umbrella"})
+    if other == "fields":
+        without = SETTINGS.aspects.model_copy(update={"category": None})
+        settings = SETTINGS.model_copy(update={"aspects": without})
+    with pytest.raises(BadHistory, match=r"begun for tenant acme since 2020-01-01 from the fields"):
+        pulled(replace(source, settings=settings), tmp_path / "out.jsonl", since=since)
+
+
+def test_without_a_time_of_its_own_a_pull_keeps_the_one_it_began_with(
+    source, adapter, tmp_path
+) -> None:
+    half(source, adapter, tmp_path / "out.jsonl")
+    later = LONG_AGO + timedelta(days=1)
+    told = pull(source, later, tmp_path / "out.jsonl", nothing, lambda _: None, exact=False)
+    assert told.tickets == 150
+
+
+def test_two_pulls_do_not_write_one_file(source, adapter, tmp_path) -> None:
+    resolved(adapter, "one")
+    output = tmp_path / "out.jsonl"
+
+    def meanwhile(_: Told) -> None:
+        with pytest.raises(BadHistory, match="just being pulled by another command"):
+            pulled(source, output)
+
+    assert pull(source, LONG_AGO, output, nothing, meanwhile).tickets == 1
