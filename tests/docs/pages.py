@@ -1,6 +1,7 @@
 """The pages as tests see them: code blocks, code spans, links, tables, headings."""
 
 import re
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -12,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("adapters/*/README.md")])
+
+BASH = "/bin/bash"
 
 _FENCE = re.compile(
     r"^(?P<indent> *)```(?P<kind>[\w-]*)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL
@@ -29,6 +32,14 @@ class Block(NamedTuple):
     place: str
 
 
+class Typed(NamedTuple):
+    """A command as it is typed, and the lines that a page shows below it as its answer."""
+
+    command: str
+    shown: Sequence[str]
+    place: str
+
+
 def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
@@ -43,6 +54,30 @@ def blocks(page: Path) -> Iterator[Block]:
         lines = (line[indent:] for line in found["text"].splitlines())
         number = text.count("\n", 0, found.start()) + 1
         yield Block(found["kind"], "\n".join(lines) + "\n", f"{name(page)}:{number}")
+
+
+def typed(page: Path) -> Iterator[Typed]:
+    """Yield the commands of a page's `console` blocks, and of blocks that begin with our own."""
+    for block in blocks(page):
+        lines = block.text.splitlines()
+        if block.kind == "" and lines[0].startswith("triaged "):
+            lines[0] = f"$ {lines[0]}"
+        elif block.kind != "console":
+            continue
+        starts = [at for at, line in enumerate(lines) if line.startswith("$ ")]
+        for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+            length = next(
+                size for size in range(1, end - start + 1) if _is_whole(lines[start:][:size])
+            )
+            command = "\n".join(lines[start : start + length]).removeprefix("$ ")
+            yield Typed(command, lines[start + length : end], block.place)
+
+
+def _is_whole(lines: Sequence[str]) -> bool:
+    """Tell whether a shell would ask for no further line."""
+    text = "\n".join(lines).removeprefix("$ ")
+    asked = subprocess.run([BASH, "-n"], input=text, capture_output=True, text=True, check=False)
+    return not text.endswith("\\") and asked.returncode == 0 and not asked.stderr
 
 
 def prose(page: Path) -> str:
