@@ -78,8 +78,9 @@ class Demotion:
         return levels
 
     def _take_down(self, tenant: TenantId, one: Standing) -> None:
+        right, judged = one.lately
         reason = (
-            f"demoted from {one.mode}: {one.right} of {one.judged} were right,"
+            f"demoted from {one.mode}: {right} of the last {judged} were right,"
             f" {one.asked:g} was asked"
         )
         self._store.levels.put(tenant, one.aspect, one.label, one.below, reason)
@@ -91,8 +92,8 @@ class Demotion:
             label=one.label,
             before=one.mode,
             mode=one.below,
-            judged=one.judged,
-            right=one.right,
+            judged=judged,
+            right=right,
             asked=one.asked,
         )
 

@@ -6,6 +6,7 @@ than `precision` asks, as soon as that is certain to 95 %. Up it goes by a perso
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import log
 
 from connector import sequential, shares
 from connector.decide import Rule, Step
@@ -37,6 +38,8 @@ class Standing:
     judged: int
     right: int
     evidence: float = 1.0
+    lately: tuple[int, int] = (0, 0)
+    """How many were right of how many, of the newest answers that speak most against it."""
     since: float = 0.0
     reason: str = ""
     below: Mode = Mode.SHADOW
@@ -116,6 +119,7 @@ def _standing(rule: Rule, label: str, level: Level | None, trials: Sequence[Tria
         judged=len(here),
         right=sum(trial.is_right for trial in here),
         evidence=_evidence(here, wanted.precision),
+        lately=_lately(here, wanted.precision),
         since=since,
         reason=level.reason if level else "",
         below=_next(wanted, mode, down=True),
@@ -134,6 +138,26 @@ def _evidence(trials: Sequence[Trial], asked: float) -> float:
         for arm in (SEEN, LEFT_ALONE)
     ]
     return sum(map(sequential.against, arms)) / len(arms)
+
+
+def _lately(trials: Sequence[Trial], asked: float) -> tuple[int, int]:
+    """Give the newest answers, from where on they lie furthest below what was asked.
+
+    A class that was good for a year is still right often enough in all when it has to come down:
+    a person needs to see what changed.
+    """
+    best, most, right = (sum(trial.is_right for trial in trials), len(trials)), 0.0, 0
+    for count, trial in enumerate(reversed(trials), 1):
+        right += trial.is_right
+        if right < asked * count and (weight := count * _apart(right / count, asked)) > most:
+            best, most = (right, count), weight
+    return best
+
+
+def _apart(rate: float, asked: float) -> float:
+    """Give how unlikely a rate is where `asked` is true (Kullback and Leibler), for each answer."""
+    parts = ((rate, asked), (1.0 - rate, max(1.0 - asked, 1.0 - sequential.MOST)))
+    return sum(found * log(found / told) for found, told in parts if found > 0)
 
 
 def _next(rule: Rule, mode: Mode, *, down: bool) -> Mode:

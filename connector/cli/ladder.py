@@ -95,6 +95,7 @@ def as_told(one: Standing) -> Mapping[str, Any]:
     """Give a standing for programs."""
     told = asdict(one)
     del told["below"], told["above"]
+    told["lately"] = {"right": one.lately[0], "judged": one.lately[1]}
     told["proposed"] = one.above if one.could_rise else None
     return {**told, "class": told.pop("label")}
 

@@ -24,6 +24,7 @@ _OWN = (
     "ladder",
     "models",
     "queue",
+    "report",
     "run",
     "sandbox",
     "secret",

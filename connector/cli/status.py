@@ -1,7 +1,7 @@
-"""`triaged status`: where each tenant's work stands."""
+"""`triaged status`: where each tenant's work stands, and what needs a person."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,32 +9,68 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from connector import config, registry, secrets
 from connector.cli import options
-from connector.cli.place import place
-from connector.store import TenantOverview, look
+from connector.cli.ladder import advice, as_told, standing_of
+from connector.ladder import Standing
+from connector.store import TenantOverview, look, place_of
 
 OPEN_STATES = ("ready", "retry", "leased", "planned")
+
+_Classes = Mapping[str, Sequence[Standing]]
 
 
 @click.command("status")
 @options.configuration
 @options.as_json
 def command(path: Path, *, as_json: bool) -> None:
-    """Show each tenant's open, done and set-aside work, read from its store.
+    """Show each tenant's open, done and set-aside work, and what waits for a person.
 
-    The daemon need not be running; if it is, nothing is disturbed.
+    That is: a brake that was pulled, options that the desk lost, classes that were demoted or could
+    be raised, and tickets in trouble. The daemon need not be running; if it is, nothing is
+    disturbed.
     """
-    overviews = look(place(path))
+    settings = config.load(path, registry.platforms())
+    where = place_of(settings.daemon, secrets.resolver())
+    overviews = look(where)
+    known = {tenant.tenant: tenant for tenant in settings.tenants}
+    classes = {
+        one.tenant: [each for each in standing_of(known[one.tenant], where) if advice(each)]
+        for one in overviews
+        if one.tenant in known
+    }
     if as_json:
-        click.echo(json.dumps([asdict(overview) for overview in overviews], indent=2))
+        click.echo(json.dumps([_told(one, classes) for one in overviews], indent=2))
         return
     console = Console()
     console.print(_table(overviews))
     for overview in overviews:
-        for trouble in overview.trouble:
-            name = f"{overview.tenant} ticket {trouble.ticket or '(unreadable webhook)'}"
-            console.print(f"{name}: {trouble.state}: {trouble.detail}", markup=False)
+        for line, style in _matters(overview, classes.get(overview.tenant, ())):
+            console.print(Text(f"{overview.tenant} {line}", style=style))
+
+
+def _told(overview: TenantOverview, classes: _Classes) -> Mapping[str, object]:
+    found = classes.get(overview.tenant, ())
+    return {**asdict(overview), "classes": [as_told(each) for each in found]}
+
+
+def _matters(one: TenantOverview, classes: Sequence[Standing]) -> Iterator[tuple[str, str]]:
+    """Yield what a person should look at, and how it is shown; what stops most comes first."""
+    if one.brake is not None:
+        since = f"{datetime.fromtimestamp(one.brake.pulled_at, UTC):%Y-%m-%d %H:%M} UTC"
+        told = f"is stopped since {since}: {one.brake.detail}; look at what was written, then"
+        yield f"{told} triaged brake release {one.tenant}", "bold red"
+    for lost in one.gone:
+        what = f"option {lost.value!r} ({lost.label})" if lost.label else f"field {lost.value!r}"
+        yield f"{lost.aspect}: the desk has no {what} any more; this is paused", "red"
+    for each in classes:
+        style = "yellow" if each.is_lowered else ""
+        yield f"{each.aspect} {each.label or '(all)'}: {each.mode}: {advice(each)}", style
+    for trouble in one.trouble:
+        ticket = f"ticket {trouble.ticket or '(unreadable webhook)'}"
+        yield f"{ticket}: {trouble.state}: {trouble.detail}", ""
 
 
 def _table(overviews: Sequence[TenantOverview]) -> Table:

@@ -6,12 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -20,11 +18,12 @@ from rich.table import Table
 from connector import config, control, registry, restore, secrets
 from connector.app import adapter_for
 from connector.cli import options
+from connector.cli.moment import Moment
 from connector.clock import SystemClock
 from connector.errors import EXIT_FAILED, ConfigError, StateInUse
 from connector.model import TAGS, Aspect, TenantId
 from connector.ports import Surroundings
-from connector.settings import Configuration, Duration, TenantSettings
+from connector.settings import Configuration, TenantSettings
 from connector.store import Entry, Place, Store, Undoings, is_begun, look_at_writes, place_of
 from connector.undo import Ending, Intent, Result, Wish, intents
 
@@ -32,41 +31,12 @@ SHOWN = 20
 """Tickets that the report names on a terminal; `--json` names all."""
 
 
-class _Moment(click.ParamType[float]):
-    """A time: a day, a day with a time (UTC unless it says), or how long ago."""
-
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Give Unix seconds, or say how a time is written."""
-        if isinstance(value, float):
-            return value
-        try:
-            ago = TypeAdapter(Duration).validate_python(value)
-            return (datetime.now(UTC) - ago).timestamp()
-        except ValidationError:
-            pass
-        try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(
-                f"{value!r} is no time; write 2026-05-04, 2026-05-04T10:30 (UTC), or how long"
-                " ago, such as 90m, 12h or 2d",
-                param,
-                ctx,
-            )
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-        return moment.timestamp()
-
-
 @click.command("undo")
 @options.configuration
 @click.argument("tenant", required=False)
 @click.option("--tenant", "named", help="The tenant, where it is not named as TENANT.")
-@click.option("--since", type=_Moment(), help="Only what was written at that time or later.")
-@click.option("--until", type=_Moment(), help="Only what was written before that time.")
+@click.option("--since", type=Moment(), help="Only what was written at that time or later.")
+@click.option("--until", type=Moment(), help="Only what was written before that time.")
 @click.option(
     "--model",
     default="",

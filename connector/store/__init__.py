@@ -2,6 +2,7 @@
 
 from connector.store.books import Balance, look_at_books
 from connector.store.brakes import Pulled
+from connector.store.cases import Way
 from connector.store.claim import Job
 from connector.store.database import Place, is_begun, place_of, reached
 from connector.store.erasure import AT_ONCE, Erased, Erasure, look_at_tickets
@@ -12,6 +13,7 @@ from connector.store.levels import Level, look_at_levels
 from connector.store.options import Gone
 from connector.store.overview import TenantOverview, look
 from connector.store.queue import Filter, Queue, Row, look_at_rows
+from connector.store.records import Heard, Records, look_at_records
 from connector.store.schema import State
 from connector.store.settlement import Settlement, due_again
 from connector.store.store import Store
@@ -32,6 +34,7 @@ __all__ = [
     "Feedback",
     "Filter",
     "Gone",
+    "Heard",
     "Job",
     "Level",
     "Outcome",
@@ -39,6 +42,7 @@ __all__ = [
     "Pulled",
     "Queue",
     "Received",
+    "Records",
     "Row",
     "Settlement",
     "State",
@@ -46,11 +50,13 @@ __all__ = [
     "TenantOverview",
     "Trial",
     "Undoings",
+    "Way",
     "due_again",
     "is_begun",
     "look",
     "look_at_books",
     "look_at_levels",
+    "look_at_records",
     "look_at_rows",
     "look_at_tickets",
     "look_at_trials",

@@ -79,7 +79,7 @@ class Feedback:
             feedback.c.tenant == tenant, feedback.c.ticket.in_(tickets)
         )
         with self._database.read() as connection:
-            return tuple(_answer(row) for row in connection.execute(query).mappings())
+            return tuple(answer_of(row) for row in connection.execute(query).mappings())
 
     def note(self, tenant: TenantId, answers: Sequence[Answer]) -> None:
         """Keep what a look showed; when an answer was judged first stays."""
@@ -163,7 +163,8 @@ def counted(connection: Connection) -> Mapping[str, Mapping[tuple[str, str], int
     return counts
 
 
-def _answer(row: Any) -> Answer:
+def answer_of(row: Any) -> Answer:
+    """Read an answer from its row."""
     told = dict(row)
     kinds = {"aspect": Aspect, "action": Action, "state": Fate}
     return Answer(**{**told, **{name: kind(told[name]) for name, kind in kinds.items()}})

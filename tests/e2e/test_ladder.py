@@ -43,6 +43,22 @@ def test_corrections_demote_a_class_and_a_command_raises_it(inside, site, desk) 
     shown = desk.ticket(later)
     assert (shown["fields"][CATEGORY], shown["tags"]) == (None, ["triaged_category_network"])
 
+    told = inside("status", site=site).stdout
+    assert "acme category network: suggest: demoted from auto: 0 of the last" in told
+    page = site.folder / "report.html"
+    ended = inside("report", "acme", "--since", "1h", "--html", str(page), "--json", site=site)
+    [report] = json.loads(ended.stdout)
+    [funnel] = report["funnels"]
+    assert (funnel["written"], funnel["corrected"], funnel["suggested"]) == (
+        len(written),
+        len(written),
+        1,
+    )
+    assert f"corrected {len(written)}" in page.read_text("utf-8")
+    shown = inside("report", site=site).stdout
+    assert "No ticket is held out" in shown
+    assert inside("report", "--since", "1h", "--until", "2h", site=site).returncode == 2
+
     [one] = json.loads(inside("ladder", "list", "acme", "--json", site=site).stdout)
     assert (one["class"], one["wanted"], one["mode"], one["proposed"]) == (
         "network",

@@ -52,8 +52,9 @@ def ladder(store, desk, clock, adapter) -> Ladder:
     return Ladder(store, desk, clock, adapter)
 
 
-def test_corrections_take_a_class_down_and_no_other(ladder, adapter, store) -> None:
+def test_corrections_take_a_class_down_and_no_other(ladder, adapter, store, clock) -> None:
     ladder.tickets(20)
+    clock.pass_time(60)
     assert ladder.mode() is Mode.AUTO
     with capture_logs() as logs:
         ladder.tickets(12, wish="software")
@@ -76,7 +77,7 @@ def test_corrections_take_a_class_down_and_no_other(ladder, adapter, store) -> N
     assert adapter.read(later).fields["category"] is None
     assert adapter.read(other).fields["category"] == "hardware"
     verdict = store.ledger.of(ACME, later)[-1].verdicts[0]
-    assert verdict.reason == "demoted from auto: 20 of 32 were right, 0.9 was asked"
+    assert verdict.reason == "demoted from auto: 0 of the last 12 were right, 0.9 was asked"
 
 
 def test_what_was_taken_down_is_down_after_a_restart(ladder, store) -> None:

@@ -43,6 +43,14 @@ def test_a_class_falls_and_the_others_stay() -> None:
     assert (other.label, other.falls, other.judged, other.right) == ("network", True, 10, 0)
 
 
+def test_what_changed_is_told_and_not_the_average() -> None:
+    [one] = standings([CATEGORY], [], [*good(200), *bad(9), *good(2), *bad(2)])
+    assert one.falls
+    assert (one.right, one.judged, one.lately) == (202, 213, (2, 13))
+    [fine] = standings([CATEGORY], [], good(20))
+    assert fine.lately == (20, 20)
+
+
 def test_without_a_dial_there_is_nothing_to_fall_below() -> None:
     free = replace(CATEGORY, precision=0.0)
     [one] = standings([free], [], bad(50))
