@@ -1,44 +1,42 @@
-"""The one place that wires a daemon together, starts it and lets it end."""
+"""The one place that wires a daemon together, starts it, has it reread, and lets it end."""
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from threading import Event, Lock
 from time import monotonic
 from typing import Self
 
 import structlog
-from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.jobstores.base import JobLookupError
-from apscheduler.schedulers.background import BackgroundScheduler
 
-from connector import registry, secrets
+from connector import registry, reread, secrets
 from connector.bundles import Bundles
 from connector.clock import SystemClock
 from connector.control import ControlSocket
 from connector.demotion import LOOKED_FOR as JUDGED
 from connector.demotion import Demotion
-from connector.desk import Desk, at_levels, connect, staff_of
-from connector.errors import Rejected, StateDamaged, StateUnusable, TriagedError
+from connector.desk import staff_of
+from connector.errors import StateDamaged, StateUnusable, TriagedError
 from connector.handover import LOOKED_FOR, Handover
-from connector.logs import place
+from connector.lifeline import Lifeline
 from connector.metrics import Metrics
-from connector.model import Aspect, TenantId
-from connector.pipeline import learn
 from connector.poll import Poller
 from connector.ports import Adapter, Engine, ModelKind, Surroundings
+from connector.pulse import BeatingClock, Prober, Pulses
 from connector.roster import Doing, Roster
 from connector.settings import Configuration, DaemonSettings, Models, TenantSettings
 from connector.shelf import Shelf
 from connector.signature import trusting
 from connector.store import Balance, Store, TenantOverview, place_of
+from connector.tenancy import Changes, Tenancy
+from connector.timetable import Timetable
 from connector.valuecheck import LOOKED_FOR as VALUES_SEEN
 from connector.valuecheck import ValueCheck
+from connector.visits import Visits
 from connector.web import api
 from connector.web.server import WebServer
 from connector.webhook import WebhookIntake
@@ -47,17 +45,14 @@ from connector.worker import Bell, Worker
 DRAIN = 30.0
 """Seconds that a stop waits for tickets in hand; our systemd unit waits 60 before it kills."""
 
-HISTORY = timedelta(days=30)
-"""How far back resolved tickets are read, once, to suggest assignees by."""
+HOUSEKEEPING = 3600.0
 
-HOUSEKEEPING = timedelta(hours=1)
+BACKUP = 3600.0
+FIRST_BACKUP = 60.0
+"""Seconds after the start: not in the way of what came meanwhile."""
 
-BACKUP = timedelta(hours=1)
-FIRST_BACKUP = timedelta(minutes=1)
-"""After the start: not in the way of what came meanwhile."""
-
-SIGNALS_SEEN = 1.0
-"""Seconds after which a signal is seen at the latest."""
+ROUND = 1.0
+"""Seconds after which a signal is seen, and a stuck loop noticed, at the latest."""
 
 BRAKES_SEEN = 2.0
 """Seconds between two looks at which tenants are stopped."""
@@ -65,11 +60,18 @@ BRAKES_SEEN = 2.0
 COUNTED_ANEW = 2.0
 """Seconds between two counts of the inbox for metrics: each one reads all of it."""
 
-VISITS = 16
-"""Desks that are visited at the same time; each visit mostly waits for the desk."""
-
 WORKERS = 4
 """Threads that carry tickets: they wait for desks most of the time."""
+
+WEB_PATIENCE = 30.0
+"""Seconds that the web server's loop may take to come round."""
+
+STORE_PATIENCE = 90.0
+"""Seconds that all others may take to be done with writing: longer than a wait for a lock that
+somebody outside holds, which ends with an error."""
+
+STORE_PROBED = 5.0
+"""Seconds between two looks whether the store can be written to."""
 
 _log = structlog.get_logger()
 
@@ -106,12 +108,6 @@ def adapter_for(tenant: TenantSettings, surroundings: Surroundings) -> Adapter:
     return platform.connect(tenant.desk, surroundings)
 
 
-def _job_failed(event: JobExecutionEvent) -> None:
-    """Log what nobody foresaw in a scheduled job; the job runs again at its next time."""
-    error = event.exception
-    _log.error("job_failed", job=event.job_id, error=type(error).__name__, at=place(error))
-
-
 def _end(workers: Sequence[Worker]) -> None:
     """Let every worker finish its ticket in hand, all within the same time."""
     for worker in workers:
@@ -122,17 +118,24 @@ def _end(workers: Sequence[Worker]) -> None:
 
 
 class Daemon:
-    """A running triaged: `with Daemon(configuration) as daemon: daemon.wait()`."""
+    """A running triaged: `with Daemon(configuration) as daemon: daemon.wait()`.
 
-    def __init__(self, configuration: Configuration) -> None:
-        self._settings = {tenant.id: tenant for tenant in configuration.tenants}
+    With `read` it takes SIGHUP as the word to read its configuration again.
+    """
+
+    def __init__(
+        self, configuration: Configuration, read: Callable[[], Configuration] | None = None
+    ) -> None:
         self._configuration = configuration
+        self._read = read
         self._stopping = Event()
-        self._clock = SystemClock(self._stopping)
+        self._hung_up = Event()
         self._bell = Bell()
         self._metrics = Metrics()
+        self._pulses = Pulses()
+        self._lifeline = Lifeline(os.environ, self._pulses)
         self._resources = ExitStack()
-        self._roster = Roster(tuple(self._settings), self._clock)
+        self._workers: list[Worker] = []
         self._started = monotonic()
         self._counting = Lock()
         self._counts_until = 0.0
@@ -143,13 +146,17 @@ class Daemon:
         # Before anything is started: a signal that comes meanwhile must not cut the start short.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
+        if self._read is not None:
+            signal.signal(signal.SIGHUP, lambda *_: self._hung_up.set())
         with ExitStack() as resources:
             self._start(resources)
             self._resources = resources.pop_all()
+        self._lifeline.ready(self._status())
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self.stop()
+        self._lifeline.stopping()
         self._resources.close()
 
     @property
@@ -160,183 +167,183 @@ class Daemon:
     def wait(self) -> None:
         """Return once the daemon was told to stop, by `stop`, SIGTERM or SIGINT.
 
-        Raises `StateDamaged` when the database was found so: it is mended before it is opened.
+        Until then it rereads its configuration at SIGHUP, and looks after its loops. Raises
+        `StateDamaged` when the database was found so: it is mended before it is opened.
         """
         # Not without an end: a signal that comes just before the wait is handled after it.
-        while not self._stopping.wait(SIGNALS_SEEN):
+        while not self._stopping.wait(ROUND):
             if self._store.is_damaged:
                 raise StateDamaged(
                     f"{self._configuration.daemon.state}: the daemon ends to be started anew"
                 )
+            if self._read is not None and self._hung_up.is_set():
+                self._hung_up.clear()
+                self._reload(self._read)
+            self._web.call(self._web_pulse.beat)
+            self._lifeline.look()
 
     def stop(self) -> None:
         """Ask every part to end; `__exit__` waits for them."""
         self._stopping.set()
 
+    def _reload(self, read: Callable[[], Configuration]) -> None:
+        """Read the configuration again and go by it; one that cannot be used changes nothing."""
+        self._lifeline.reloading()
+        status = "the configuration was refused, the one before it stays"
+        try:
+            self._take_over(read())
+            status = self._status()
+        except TriagedError as error:
+            for problem in str(error).splitlines():
+                _log.error("reload_refused", error=problem)
+        self._lifeline.ready(status)
+
+    def _take_over(self, fresh: Configuration) -> None:
+        before = self._configuration.daemon
+        daemon = reread.amended(before, fresh.daemon)
+        changes = self._serve(Configuration(daemon=daemon, tenants=fresh.tenants))
+        with suppress(StateUnusable):  # the next look is soon
+            self._look_at_brakes()
+        self._visit(changes)
+        if left := reread.left(before, fresh.daemon):
+            _log.warning("restart_needed", settings=left)
+        _log.info(
+            "reloaded",
+            added=changes.added,
+            changed=changes.changed,
+            removed=changes.removed,
+            again=changes.again,
+        )
+
     def _start(self, resources: ExitStack) -> None:
+        daemon = self._configuration.daemon
         secret = secrets.resolver()
-        kept_in = place_of(self._configuration.daemon, secret)
-        self._store = resources.enter_context(Store(kept_in, self._clock))
-        bundles = bundles_of(self._configuration.daemon)
-        self._handover = Handover(bundles, self._roster, self._settings)
-        serving = self._handover.open()
-        surroundings = Surroundings(secret=secret, clock=self._store.clock)
-        self._adapters = {
-            name: resources.enter_context(adapter_for(tenant, surroundings))
-            for name, tenant in self._settings.items()
-        }
-        self._demotion = Demotion(self._store, self._roster, self._metrics)
-        self._values = ValueCheck(self._store, self._roster, self._settings, self._handover.engine)
-        self._poller = Poller(
+        kept_in = place_of(daemon, secret)
+        self._store = resources.enter_context(Store(kept_in, SystemClock(self._stopping)))
+        self._clock = BeatingClock(self._store.clock, self._pulses)
+        self._roster = Roster((), self._clock)
+        self._handover = Handover(bundles_of(daemon), self._roster)
+        surroundings = Surroundings(secret=secret, clock=self._clock)
+        self._tenancy = Tenancy(self._roster, adapter_for, surroundings)
+        resources.callback(self._tenancy.close)
+        self._intake = WebhookIntake(
+            store=self._store, clock=self._clock, metrics=self._metrics, wake=self._bell.ring
+        )
+        changes = self._serve(self._configuration)
+        self._values = ValueCheck(
+            self._store, self._roster, self._handover.settings, self._handover.engine
+        )
+        self._timetable = Timetable(self._pulses)
+        self._visits = self._make_visits()
+        resources.callback(_end, self._workers)
+        self._store.listen(self._bell.ring)
+        self._start_control(resources, kept_in.directory)
+        self._start_web(resources)
+        self._start_prober(resources)
+        self._start_timetable(resources)
+        self._look_at_brakes()
+        self._visit(changes)
+        self._metrics.ready(is_ready=True)
+        _log.info(
+            "ready",
+            address=self.address,
+            tenants=len(self._configuration.tenants),
+            bundle=", ".join(self._handover.serving),
+            seconds=round(monotonic() - self._started, 2),
+        )
+
+    def _make_visits(self) -> Visits:
+        poller = Poller(
             store=self._store,
             roster=self._roster,
             metrics=self._metrics,
             stopping=self._stopping,
             wake=self._bell.ring,
         )
-        self._look_at_brakes()
-        self._start_workers(resources)
-        self._store.listen(self._bell.ring)
-        control = ControlSocket(kept_in.directory, self._store, self._bell.ring)
-        control.start()
-        resources.callback(control.stop)
-        self._start_web(resources)
-        self._start_scheduler(resources)
-        self._metrics.ready(is_ready=True)
-        _log.info(
-            "ready",
-            address=self.address,
-            tenants=len(self._settings),
-            bundle=", ".join(serving),
-            seconds=round(monotonic() - self._started, 2),
+        return Visits(
+            tenancy=self._tenancy,
+            handover=self._handover,
+            values=self._values,
+            poller=poller,
+            roster=self._roster,
+            store=self._store,
+            clock=self._clock,
+            stopping=self._stopping,
+            wake=self._bell.ring,
+            pulses=self._pulses,
+            again=self._timetable.again,
         )
 
-    def _start_workers(self, resources: ExitStack) -> None:
-        workers = [
-            Worker(
+    def _start_workers(self) -> None:
+        """Have as many workers as there are tenants for, or more from an earlier configuration."""
+        for number in range(len(self._workers), min(WORKERS, len(self._configuration.tenants))):
+            worker = Worker(
                 store=self._store,
                 roster=self._roster,
-                clock=self._store.clock,
+                clock=self._clock,
                 bell=self._bell,
                 metrics=self._metrics,
+                pulses=self._pulses,
+                name=f"worker {number + 1}",
             )
-            for _ in range(min(WORKERS, len(self._settings)))
-        ]
-        for worker in workers:
             worker.start()
-        resources.callback(_end, workers)
+            self._workers.append(worker)
+
+    def _start_control(self, resources: ExitStack, directory: Path) -> None:
+        control = ControlSocket(directory, self._store, self._bell.ring)
+        control.start()
+        resources.callback(control.stop)
 
     def _start_web(self, resources: ExitStack) -> None:
-        intake = WebhookIntake(
-            adapters=self._adapters,
-            store=self._store,
-            clock=self._store.clock,
-            metrics=self._metrics,
-            wake=self._bell.ring,
-            backlogs={
-                name: tenant.intake.webhook.backlog
-                for name, tenant in self._settings.items()
+        web = self._configuration.daemon.web
+        application = api.create(self._intake, self._counts, self._unready)
+        self._web = WebServer(application, web.host, web.port)
+        self._web.start()
+        self._web_pulse = self._pulses.add("web", WEB_PATIENCE)
+        resources.callback(self._web.stop, DRAIN)
+
+    def _start_prober(self, resources: ExitStack) -> None:
+        prober = Prober(self._reach_store, self._pulses, name="store", every=STORE_PROBED)
+        prober.start(STORE_PATIENCE)
+        resources.callback(prober.stop, STORE_PROBED)
+
+    def _reach_store(self) -> None:
+        with suppress(StateUnusable):  # whoever wants to write something tells of it
+            self._store.reach()
+
+    def _start_timetable(self, resources: ExitStack) -> None:
+        timetable = self._timetable
+        timetable.every(HOUSEKEEPING, "housekeeping", self._keep_house)
+        timetable.every(BACKUP, "backup", self._back_up, first=FIRST_BACKUP)
+        timetable.every(LOOKED_FOR, "bundles", self._handover.look, executor="bundles")
+        timetable.every(BRAKES_SEEN, "brakes", self._look_at_brakes)
+        timetable.every(VALUES_SEEN, "values", self._values.look)
+        timetable.every(JUDGED, "ladder", Demotion(self._store, self._roster, self._metrics).look)
+        timetable.start()
+        resources.callback(timetable.stop)
+
+    def _serve(self, configuration: Configuration) -> Changes:
+        """Serve the tenants of a configuration; raises before anything is changed."""
+        self._handover.open(configuration.tenants)
+        changes = self._tenancy.serve(configuration.tenants)
+        self._configuration = configuration
+        self._handover.serve(configuration.tenants)
+        self._intake.serve(
+            self._tenancy.adapters,
+            {
+                tenant.id: tenant.intake.webhook.backlog
+                for tenant in configuration.tenants
                 if tenant.intake.webhook
             },
         )
-        web = self._configuration.daemon.web
-        self._web = WebServer(api.create(intake, self._counts, self._unready), web.host, web.port)
-        self._web.start()
-        resources.callback(self._web.stop, DRAIN)
+        return changes
 
-    def _start_scheduler(self, resources: ExitStack) -> None:
-        executor = ThreadPoolExecutor(max(4, min(VISITS, len(self._settings))))
-        loading = ThreadPoolExecutor(1)
-        self._scheduler = scheduler = BackgroundScheduler(
-            # A bundle that loads for seconds takes no desk's turn.
-            executors={"default": executor, "bundles": loading},
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-            timezone=UTC,
-        )
-        scheduler.add_listener(_job_failed, EVENT_JOB_ERROR)
-        scheduler.add_job(
-            self._keep_house, "interval", seconds=HOUSEKEEPING.total_seconds(), id="housekeeping"
-        )
-        scheduler.add_job(
-            self._back_up,
-            "interval",
-            seconds=BACKUP.total_seconds(),
-            id="backup",
-            next_run_time=datetime.now(UTC) + FIRST_BACKUP,
-        )
-        scheduler.add_job(
-            self._handover.look, "interval", seconds=LOOKED_FOR, id="bundles", executor="bundles"
-        )
-        scheduler.add_job(self._look_at_brakes, "interval", seconds=BRAKES_SEEN, id="brakes")
-        scheduler.add_job(self._values.look, "interval", seconds=VALUES_SEEN, id="values")
-        scheduler.add_job(self._demotion.look, "interval", seconds=JUDGED, id="ladder")
-        for tenant, settings in self._settings.items():
-            interval = settings.intake.poll.total_seconds()
-            scheduler.add_job(
-                self._visit,
-                "interval",
-                args=[tenant],
-                id=f"visit {tenant}",
-                seconds=interval,
-                jitter=interval * 0.1,
-                next_run_time=datetime.now(UTC),
-            )
-        scheduler.start()
-        resources.callback(executor.shutdown)
-        resources.callback(loading.shutdown)
-        # Not waiting here: it would, with a lock that a job needs to plan its next run.
-        resources.callback(scheduler.shutdown, wait=False)
-
-    def _visit(self, tenant: TenantId) -> None:
-        """Connect a tenant's desk where that is still to do, then look what changed there."""
-        if self._roster.wants_connection(tenant):
-            self._connect(tenant)
-        self._poller.look(tenant)
-
-    def _connect(self, tenant: TenantId) -> None:
-        """Connect a desk, or visit it again after a pause: one that is down stops nobody."""
-        try:
-            engine = self._handover.engine(tenant)
-            known = self._store.options.known(tenant)
-            desk = connect(self._settings[tenant], self._adapters[tenant], engine, known)
-            desk = at_levels(desk, self._store.levels.of(tenant))
-            self._values.note(desk)
-            self._learn_history(desk)
-        except TriagedError as error:
-            pause = timedelta(seconds=self._roster.failed(tenant, Doing.VISIT, error))
-            if pause:
-                with suppress(JobLookupError):  # the daemon is stopping
-                    again = datetime.now(UTC) + pause
-                    self._scheduler.modify_job(f"visit {tenant}", next_run_time=again)
-            return
-        self._roster.admit(desk)
-        self._roster.worked(tenant, Doing.VISIT)
-        for warning in desk.identity.warnings:
-            _log.warning("desk_warning", tenant=tenant, warning=warning)
-        _log.info("tenant_connected", tenant=tenant, account=desk.identity.account)
-        self._bell.ring()
-
-    def _learn_history(self, desk: Desk) -> None:
-        """Read resolved tickets once, so that the first suggestions have something to go by."""
-        suggests = any(rule.aspect is Aspect.ASSIGNEE for rule in desk.rules)
-        if not suggests or self._store.cases.has_history(desk.tenant):
-            return
-        if not self._store.leads(desk.tenant):  # the daemon that does learns for all
-            return
-        learnt = 0
-        try:
-            # First the place in the stream: reading history may take longer than that looks back.
-            self._poller.read(desk)
-            for page in desk.adapter.history(self._clock.now() - HISTORY):
-                learn(desk, self._store, page.items)
-                learnt += len(page.items)
-                if self._stopping.is_set():
-                    return
-        except Rejected as error:
-            _log.warning("history_refused", tenant=desk.tenant, error=error.detail)
-            return
-        self._store.cases.note_history(desk.tenant)
-        _log.info("history_learnt", tenant=desk.tenant, tickets=learnt)
+    def _visit(self, changes: Changes) -> None:
+        self._start_workers()
+        self._timetable.leave(changes.removed)
+        fresh = changes.fresh
+        tenants = [one for one in self._configuration.tenants if one.id in fresh]
+        self._timetable.visit(tenants, self._visits.visit)
 
     def _look_at_brakes(self) -> None:
         """Take up what a person released, or another daemon of the store stopped."""
@@ -374,4 +381,8 @@ class Daemon:
             )
 
     def _unready(self) -> str:
-        return "stopping" if self._stopping.is_set() else ""
+        stuck = ", ".join(sorted(self._pulses.stuck()))
+        return "stopping" if self._stopping.is_set() else stuck and f"stuck: {stuck}"
+
+    def _status(self) -> str:
+        return f"serving {len(self._configuration.tenants)} tenants at {self.address}"

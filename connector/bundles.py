@@ -71,6 +71,10 @@ class Bundles:
         reasons = "; ".join(wrong.values()) or f"no version was promoted to {self._shelf.directory}"
         raise NothingToServe(f"{name}: {reasons}")
 
+    def is_open(self, name: str | None) -> bool:
+        """Tell whether something serves under a name."""
+        return self._default is not None if name is None else name in self._served
+
     def engine(self, name: str | None) -> Engine:
         """Give what serves under a name that was opened."""
         if name is not None:
@@ -84,7 +88,8 @@ class Bundles:
 
         Each refusal is given once. What served goes on serving.
         """
-        return [refusal for name in self._served for refusal in self._looked(name)]
+        names = tuple(self._served)  # another thread may open one meanwhile
+        return [refusal for name in names for refusal in self._looked(name)]
 
     def _looked(self, name: str) -> Sequence[Refusal]:
         served = self._served[name]

@@ -26,36 +26,52 @@ class Handover:
     the midst of a change is handed over at the next look.
     """
 
-    def __init__(
-        self, bundles: Bundles, roster: Roster, tenants: Mapping[TenantId, TenantSettings]
-    ) -> None:
+    def __init__(self, bundles: Bundles, roster: Roster) -> None:
         self._bundles = bundles
         self._roster = roster
-        self._tenants = tenants
+        self._tenants: Mapping[TenantId, TenantSettings] = {}
         self._unfit: dict[TenantId, str] = {}
 
-    def open(self) -> Sequence[str]:
-        """Load what the tenants name, each once, and give their titles."""
+    @property
+    def serving(self) -> Sequence[str]:
+        """Give the titles of what answers now, each once."""
         names = dict.fromkeys(tenant.bundle for tenant in self._tenants.values())
-        for name in names:
-            self._tell(self._bundles.open(name))
         return [self._bundles.engine(name).bundle for name in names]
 
-    def engine(self, tenant: TenantId) -> Engine:
+    def open(self, tenants: Iterable[TenantSettings]) -> None:
+        """Load what tenants name and is not loaded yet; raises `BadBundle`."""
+        names = dict.fromkeys(tenant.bundle for tenant in tenants)
+        for name in names:
+            if not self._bundles.is_open(name):
+                self._tell(self._bundles.open(name))
+
+    def serve(self, tenants: Iterable[TenantSettings]) -> None:
+        """Answer for these tenants from now on; what they name was opened."""
+        self._tenants = {tenant.id: tenant for tenant in tenants}
+        self._unfit = {name: unfit for name, unfit in self._unfit.items() if name in self._tenants}
+
+    def settings(self, tenant: TenantId) -> TenantSettings | None:
+        """Give the settings that a tenant is served by, `None` when it is served no more."""
+        return self._tenants.get(tenant)
+
+    def engine(self, tenant: TenantSettings) -> Engine:
         """Give what answers for a tenant now."""
-        return self._bundles.engine(self._tenants[tenant].bundle)
+        return self._bundles.engine(tenant.bundle)
 
     def look(self) -> None:
         """Load what was promoted since, and put it into every desk that it is for."""
         self._tell(self._bundles.look())
         for desk in self._roster.desks():
-            engine = self.engine(desk.tenant)
+            tenant = self._tenants.get(desk.tenant)
+            if tenant is None:  # it was removed just now
+                continue
+            engine = self.engine(tenant)
             if engine.bundle not in (desk.bundle, self._unfit.get(desk.tenant)):
-                self._hand_over(desk, engine)
+                self._hand_over(desk, tenant, engine)
 
-    def _hand_over(self, desk: Desk, engine: Engine) -> None:
+    def _hand_over(self, desk: Desk, tenant: TenantSettings, engine: Engine) -> None:
         try:
-            other = refit(desk, self._tenants[desk.tenant], engine)
+            other = refit(desk, tenant, engine)
         except ConfigError as error:
             self._unfit[desk.tenant] = engine.bundle
             _log.error(

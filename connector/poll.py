@@ -51,7 +51,7 @@ class Poller:
             # webhooks bring goes on.
             _log.error("poll_refused", tenant=tenant, error=str(error))
         except TriagedError as error:
-            self._roster.failed(tenant, Doing.VISIT, error)
+            self._roster.failed(tenant, Doing.VISIT, error, desk)
 
     def read(self, desk: Desk) -> None:
         """Take in what changed at a desk since the stored cursor; raises what the desk raises."""

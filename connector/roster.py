@@ -46,6 +46,13 @@ class _Place:
     stopped: str = ""
     braked: bool = False
     unstored: bool = False
+    gone: bool = False
+
+    def begin_anew(self, *, gone: bool) -> None:
+        """Forget all but whether somebody works on it just now: that one lets go of this place."""
+        self.desk, self.failures, self.stopped = None, Counter(), ""
+        self.resume_at, self.probe_until = 0.0, 0.0
+        self.unstored, self.gone = False, gone
 
 
 class Roster:
@@ -62,6 +69,14 @@ class Roster:
         self._turns = count(1)
         self._clock = clock
         self._random = random.Random()  # noqa: S311 - jitter needs no secrecy
+
+    def renew(self, tenant: TenantId) -> None:
+        """Begin anew with a tenant, known or not: nothing is connected, paused or stopped."""
+        self._begin_anew(tenant, gone=False)
+
+    def remove(self, tenant: TenantId) -> None:
+        """Serve a tenant no longer; who works for it now ends what is in hand."""
+        self._begin_anew(tenant, gone=True)
 
     def admit(self, desk: Desk) -> None:
         """Put a connected desk, or a newer state of it, in its tenant's place."""
@@ -104,28 +119,35 @@ class Roster:
             free = self._free()
             chosen = choose(free) if free else None
             place = self._places[chosen] if chosen else None
+            desk = None
             if place is not None:
                 with self._lock:
                     place.busy, place.served = True, next(self._turns)
                     self._begin_probe(place)
+                    desk = place.desk
         try:
-            yield place.desk if place else None
+            yield desk
         finally:
             if place is not None:
                 with self._lock:
                     place.busy, place.probe_until = False, 0.0
 
-    def failed(self, tenant: TenantId, doing: Doing, error: TriagedError) -> float:
+    def failed(
+        self, tenant: TenantId, doing: Doing, error: TriagedError, desk: Desk | None = None
+    ) -> float:
         """Pause a tenant because of an error; give the seconds until it may be tried again.
 
-        `Unauthorized` and `ConfigError` last until a person acts and the daemon starts anew. A
-        store that fails is not the desk's fault, and pauses nobody.
+        `Unauthorized` and `ConfigError` last until a person acts and has the configuration read
+        again. A store that fails is not the desk's fault, and pauses nobody. Nor does the failure
+        of a `desk` that is no longer its tenant's.
         """
         if retry.then(error) is retry.Then.TRY_ANEW:
             self._not_stored(tenant, error)
             return 0.0
         with self._lock:
             place = self._places[tenant]
+            if place.gone or (desk is not None and not _is_of(place, desk)):
+                return 0.0
             first = not place.failures.total() and not place.stopped
             place.failures[doing] += 1
             pause = retry.pause(place.failures[doing], error, self._random.uniform)
@@ -179,6 +201,10 @@ class Roster:
         with self._lock:
             return [name for name, place in self._places.items() if place.desk]
 
+    def _begin_anew(self, tenant: TenantId, *, gone: bool) -> None:
+        with self._choosing, self._lock:
+            self._places.setdefault(tenant, _Place()).begin_anew(gone=gone)
+
     def _free(self) -> Sequence[TenantId]:
         """List the tenants that can be worked on now, the one served longest ago first."""
         with self._lock:
@@ -191,11 +217,17 @@ class Roster:
 
     def _is_open(self, place: _Place) -> bool:
         now = self._clock.monotonic()
-        return not place.stopped and now >= max(place.resume_at, place.probe_until)
+        return (
+            not place.stopped and not place.gone and now >= max(place.resume_at, place.probe_until)
+        )
 
     def _begin_probe(self, place: _Place) -> None:
         if _is_broken(place) and place.desk is not None:
             place.probe_until = self._clock.monotonic() + PROBE
+
+
+def _is_of(place: _Place, desk: Desk) -> bool:
+    return place.desk is not None and place.desk.adapter is desk.adapter
 
 
 def _is_broken(place: _Place) -> bool:

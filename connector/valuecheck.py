@@ -4,7 +4,7 @@ What is gone pauses its class and is told; nothing is ever made on a desk. What 
 again.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from difflib import get_close_matches
 
 import structlog
@@ -36,12 +36,12 @@ class ValueCheck:
         self,
         store: Store,
         roster: Roster,
-        tenants: Mapping[TenantId, TenantSettings],
-        engine: Callable[[TenantId], Engine],
+        settings: Callable[[TenantId], TenantSettings | None],
+        engine: Callable[[TenantSettings], Engine],
     ) -> None:
         self._store = store
         self._roster = roster
-        self._tenants = tenants
+        self._settings = settings
         self._engine = engine
         self._asked: dict[TenantId, float] = {}
 
@@ -50,14 +50,15 @@ class ValueCheck:
         for tenant in self._roster.connected():
             try:
                 desk = self._roster.desk(tenant) if self._is_due(tenant) else None
-                if desk is not None:
-                    self._take_up(desk)
+                settings = self._settings(tenant)
+                if desk is not None and settings is not None:
+                    self._take_up(desk, settings)
             except TriagedError as error:
                 self._roster.failed(tenant, Doing.VISIT, error)
 
-    def note(self, desk: Desk) -> None:
+    def note(self, desk: Desk, settings: TenantSettings) -> None:
         """Keep what a desk that is just being connected has, and tell what is gone."""
-        settings, engine = self._tenants[desk.tenant], self._engine(desk.tenant)
+        engine = self._engine(settings)
         here = offered(settings, desk.fields, engine)
         missing = gone(settings, desk.fields, engine, desk.known)
         self._asked[desk.tenant] = self._now()
@@ -65,16 +66,18 @@ class ValueCheck:
             self._tell(desk, missing)
             self._store.options.note(desk.tenant, here, missing)
 
-    def _take_up(self, desk: Desk) -> None:
-        settings, engine = self._tenants[desk.tenant], self._engine(desk.tenant)
+    def _take_up(self, desk: Desk, settings: TenantSettings) -> None:
+        engine = self._engine(settings)
         fields = desk.adapter.describe_fields()
         known = self._store.options.known(desk.tenant)
         missing = gone(settings, fields, engine, known)
         now = with_fields(desk, settings, fields, missing, known)
-        self.note(now)
+        self.note(now, settings)
         levels = self._store.levels.of(desk.tenant)
 
         def change(present: Desk) -> Desk:
+            if present.adapter is not desk.adapter:  # it was connected anew meanwhile
+                return present
             return at_levels(with_fields(present, settings, fields, missing, known), levels)
 
         self._roster.amend(desk.tenant, change)

@@ -42,20 +42,26 @@ class WebhookIntake:
     def __init__(
         self,
         *,
-        adapters: Mapping[TenantId, Adapter],
         store: Store,
         clock: Clock,
         metrics: Metrics,
         wake: Callable[[], None],
-        backlogs: Mapping[TenantId, int] = MappingProxyType({}),
     ) -> None:
-        self._adapters = adapters
+        self._adapters: Mapping[TenantId, Adapter] = {}
+        self._backlogs: Mapping[TenantId, int] = {}
         self._store = store
         self._clock = clock
         self._metrics = metrics
         self._wake = wake
-        self._backlogs = backlogs
         self._counted: dict[TenantId, tuple[float, bool]] = {}
+
+    def serve(
+        self,
+        adapters: Mapping[TenantId, Adapter],
+        backlogs: Mapping[TenantId, int] = MappingProxyType({}),
+    ) -> None:
+        """Take calls for these tenants from now on, each up to so many open tickets."""
+        self._adapters, self._backlogs = dict(adapters), dict(backlogs)
 
     def take(self, calls: Sequence[Call]) -> Sequence[int]:
         """Give the HTTP status to answer each call: 202 only once the work is on disk.

@@ -15,6 +15,7 @@ from connector.metrics import Metrics
 from connector.model import TenantId
 from connector.pipeline import Ending, Next, triage
 from connector.ports import Clock
+from connector.pulse import Pulses
 from connector.roster import Doing, Roster
 from connector.store import Entry, Job, Settlement, State, Store, due_again
 
@@ -23,6 +24,10 @@ BATCH = 32
 
 IDLE = 1.0
 """Seconds between two looks when nobody wakes us: rows become due without a word."""
+
+PATIENCE = 180.0
+"""Seconds that a worker may be silent: longer than one call with all its time-outs, a batch that is
+read on a busy machine, or a write to the store take."""
 
 SETTLED_WITHIN = 1.0
 """Seconds after which the end of a ticket is on disk, however long its batch still takes."""
@@ -56,17 +61,27 @@ class Bell:
 class Worker:
     """One thread that carries tickets along the line, one tenant's batch at a time."""
 
-    def __init__(
-        self, *, store: Store, roster: Roster, clock: Clock, bell: Bell, metrics: Metrics
+    def __init__(  # noqa: PLR0913 - a part each
+        self,
+        *,
+        store: Store,
+        roster: Roster,
+        clock: Clock,
+        bell: Bell,
+        metrics: Metrics,
+        pulses: Pulses | None = None,
+        name: str = "worker",
     ) -> None:
         self._store = store
         self._roster = roster
         self._clock = clock
         self._bell = bell
         self._metrics = metrics
+        self._pulses = pulses or Pulses()
+        self._name = name
         self._stopping = Event()
         self._random = random.Random()  # noqa: S311 - jitter needs no secrecy
-        self._thread = Thread(target=self._run, name="worker", daemon=True)
+        self._thread = Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin to work."""
@@ -96,8 +111,13 @@ class Worker:
         return bool(batch)
 
     def _run(self) -> None:
+        with self._pulses.running(self._name, PATIENCE):
+            self._go_round()
+
+    def _go_round(self) -> None:
         trouble = ("", "")
         while not self._stopping.is_set():
+            self._pulses.beat()
             seen = self._bell.count()
             try:
                 worked = self.turn()
@@ -138,6 +158,7 @@ class Worker:
         ended: list[_Ended] = []
         try:
             for ending in triage(desk, self._store, batch):
+                self._pulses.beat()
                 now = self._clock.now().timestamp()
                 ended.append(_Ended(ending=ending, at=now))
                 del left[ending.job.id]
@@ -172,7 +193,7 @@ class Worker:
 
         The first one goes behind the others: it may be the very ticket that the desk chokes on.
         """
-        pause = self._roster.failed(desk.tenant, Doing.TICKETS, error)
+        pause = self._roster.failed(desk.tenant, Doing.TICKETS, error, desk)
         stuck = left.pop(next(iter(left)))
         more = self._backoff(stuck.attempts + 1) if stuck.attempts else 0.0
         behind = due_again(stuck, delay=pause + more, detail=str(error))

@@ -1,5 +1,8 @@
 """`triaged run`: the daemon, in the foreground as systemd wants it."""
 
+import faulthandler
+import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -19,8 +22,15 @@ from connector.cli import options
     help="How events are written to standard error; auto means text on a terminal.",
 )
 def command(path: Path, log_format: str) -> None:
-    """Run the daemon until SIGTERM or SIGINT; tickets in hand are finished first."""
+    """Run the daemon until SIGTERM or SIGINT; tickets in hand are finished first.
+
+    SIGHUP has it read its configuration again, unless it runs in a terminal; one with an error is
+    refused, and changes nothing.
+    """
     logs.configure(json=None if log_format == "auto" else log_format == "json")
-    settings = config.load(path, registry.platforms())
-    with Daemon(settings) as daemon:
+    # Should the watchdog strike: lines of code, thread by thread, and no values.
+    faulthandler.enable()
+    read = partial(config.load, path, registry.platforms())
+    # From a terminal SIGHUP says that it was closed, and nobody would see the daemon again.
+    with Daemon(read(), None if sys.stdin.isatty() else read) as daemon:
         daemon.wait()

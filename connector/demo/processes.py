@@ -29,11 +29,17 @@ class DemoFailed(TriagedError):
 class Child:
     """A triaged command as a process of its own; what it prints goes to a file and to us."""
 
-    def __init__(self, *arguments: str, log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        log: Path,
+        environment: Mapping[str, str],
+        module: str = "connector",
+    ) -> None:
         self.log = log
         self._lines: Queue[str | None] = Queue()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "connector", *arguments],
+            [sys.executable, "-m", module, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

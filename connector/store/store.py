@@ -81,6 +81,11 @@ class Store:
         """Delete what is older than it may be; ends early when `is_over`."""
         expire(self._database, kept, is_over)
 
+    def reach(self) -> None:
+        """Return once nobody else writes; raises `StateUnusable` when that takes too long."""
+        with self._database.write():
+            pass
+
     @property
     def is_damaged(self) -> bool:
         """Tell whether the database must be mended: end, and start anew."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
+from contextlib import suppress
 from threading import Thread
 from time import sleep
 
@@ -11,6 +13,7 @@ from granian.server.embed import Server
 from starlette.applications import Starlette
 
 from connector.errors import ConfigError
+from connector.pulse import name_thread
 
 HEADER_TIMEOUT = 5_000
 """Milliseconds for a request's headers: a slow sender must not hold a connection for long."""
@@ -52,7 +55,14 @@ class WebServer:
             self._loop.call_soon_threadsafe(self._server.stop)
         self._thread.join(timeout)
 
+    def call(self, act: Callable[[], None]) -> None:
+        """Have the server's loop do something when it comes round next."""
+        if self._loop is not None:
+            with suppress(RuntimeError):  # it has ended
+                self._loop.call_soon_threadsafe(act)
+
     def _run(self) -> None:
+        name_thread("web")
         asyncio.run(self._serve())
 
     def _answers(self) -> bool:

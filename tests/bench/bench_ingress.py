@@ -63,12 +63,9 @@ def served(folder: Path, *, shared: bool) -> Iterator[int]:
     with Store(Place(folder), clock) as store:
         metrics = Metrics()
         intake = (WebhookIntake if shared else OneEach)(
-            adapters={TenantId("acme"): MemoryAdapter(clock, Secret(SECRET))},
-            store=store,
-            clock=clock,
-            metrics=metrics,
-            wake=lambda: None,
+            store=store, clock=clock, metrics=metrics, wake=lambda: None
         )
+        intake.serve({TenantId("acme"): MemoryAdapter(clock, Secret(SECRET))})
         web = WebServer(api.create(intake, metrics.text, lambda: ""), "127.0.0.1", 0)
         web.start()
         yield web.port

@@ -162,13 +162,12 @@ KINDS: Sequence[Callable[[str, Random], str | bytes]] = (
 )
 
 
-def mutations(seed: int) -> Iterator[Mutated]:
+def mutations(seed: int, texts: Mapping[str, str]) -> Iterator[Mutated]:
     """Give broken files without end, all kinds in turn, the same for the same seed."""
     chance = Random(seed)
-    texts = {file: (EXAMPLES / file).read_text("utf-8") for file in FILES}
     while True:
         for kind in KINDS:
-            file = chance.choice(FILES)
+            file = chance.choice(tuple(texts))
             content = kind(texts[file], chance)
             raw = content if isinstance(content, bytes) else content.encode("utf-8")
             yield Mutated(kind.__name__, file, raw)
@@ -193,7 +192,8 @@ def put(folder: Path, mutated: Mutated) -> None:
 def outcomes(folder: Path, seed: int) -> Iterator[Outcome]:
     """Break one file after the other, read the whole, and mend it again; without end."""
     files = example(folder)
-    for mutated in mutations(seed):
+    texts = {file: content.decode("utf-8") for file, content in files.items()}
+    for mutated in mutations(seed, texts):
         put(folder, mutated)
         began = monotonic()
         try:

@@ -158,12 +158,15 @@ class Desk:
 class Daemon:
     """A daemon process whose log events can be awaited."""
 
-    def __init__(self, site: "Site", log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, site: "Site", log: Path, environment: Mapping[str, str], module: str = "connector"
+    ) -> None:
         self.site = site
         self.log = log
         self._child = Child(
             *("run", "--config", str(site.config), "--log-format", "json"),
             log=log,
+            module=module,
             environment={"CREDENTIALS_DIRECTORY": str(site.secrets), **environment},
         )
         self._seen: list[Json] = []
@@ -296,10 +299,10 @@ class Site:
         own = ("--config", str(self.config))
         return triaged(command, *own, *arguments, CREDENTIALS_DIRECTORY=str(self.secrets))
 
-    def daemon(self, **environment: str) -> Daemon:
+    def daemon(self, module: str = "connector", **environment: str) -> Daemon:
         """Start a daemon; it ends with the test at the latest."""
         log = self.folder / f"daemon-{len(self._daemons)}.log"
-        daemon = self._resources.enter_context(Daemon(self, log, environment))
+        daemon = self._resources.enter_context(Daemon(self, log, environment, module))
         self._daemons.append(daemon)
         return daemon
 

@@ -45,7 +45,12 @@ class World:
         }
         self.roster = Roster(tuple(self.tenants), clock)  # type: ignore[arg-type]
         self.adapter = MemoryAdapter(clock)  # type: ignore[arg-type]
-        self.handover = Handover(self.bundles, self.roster, self.tenants)
+        self.handover = Handover(self.bundles, self.roster)
+        self.serve()
+
+    def serve(self) -> None:
+        self.handover.open(self.tenants.values())
+        self.handover.serve(self.tenants.values())
 
     def put(self, version: str, **changes: object) -> None:
         made = paper.write(self.folder / version, version, **changes)  # type: ignore[arg-type]
@@ -53,7 +58,7 @@ class World:
 
     def connect(self, *tenants: TenantId) -> None:
         for tenant in tenants:
-            engine = self.handover.engine(tenant)
+            engine = self.handover.engine(self.tenants[tenant])
             self.roster.admit(connect(self.tenants[tenant], self.adapter, engine))
 
     def serving(self) -> dict[str, str]:
@@ -68,7 +73,7 @@ class World:
 @pytest.fixture
 def world(tmp_path, clock) -> World:
     made = World(tmp_path, clock)
-    assert list(made.handover.open()) == ["ours@1", "plain@1"]
+    assert list(made.handover.serving) == ["ours@1", "plain@1"]
     made.connect(ACME, BETA, PLAIN)
     return made
 
@@ -113,7 +118,7 @@ def test_a_desk_that_is_paused_is_handed_over_too_and_not_called(world) -> None:
 def test_a_desk_that_was_connected_in_the_midst_of_a_change_is_handed_over_next(
     world,
 ) -> None:
-    old = world.handover.engine(ACME)
+    old = world.handover.engine(world.tenants[ACME])
     late = connect(world.tenants[ACME], world.adapter, old)
     world.put("2")
     looked(world)
@@ -143,6 +148,7 @@ def test_other_changes_of_a_desk_and_a_handover_do_not_undo_each_other(world) ->
 
 def test_a_tenant_whose_desk_lacks_an_option_keeps_the_old_one(world) -> None:
     world.tenants[BETA] = settings("beta", "ours", mode="auto")
+    world.serve()
     [category] = [field for field in FIELDS if field.id == "category"]
     narrow = replace(category, kind=FieldKind.CHOICE, options=("network", "printing"))
     world.roster.amend(BETA, lambda now: replace(now, fields=(narrow,)))
@@ -174,7 +180,7 @@ def test_nobody_waits_while_a_bundle_loads(world, monkeypatch) -> None:
     assert begun.wait(20)
     with world.roster.turn(lambda _: ACME) as desk:
         assert desk.classifier.predict([TEXT])
-    assert world.handover.engine(ACME).bundle == "ours@1"
+    assert world.handover.engine(world.tenants[ACME]).bundle == "ours@1"
     world.connect(ACME)
     may_end.set()
     loading.join()

@@ -34,9 +34,9 @@ class Watched:
         desk = connect(TENANT, self.adapter, self.engine, known)
         self.daemon = HandDaemon(self.store, replace(desk, classifier=self.classifier), self.clock)
         self.check = ValueCheck(
-            self.store, self.daemon.roster, {ACME: TENANT}, lambda _tenant: self.engine
+            self.store, self.daemon.roster, {ACME: TENANT}.get, lambda _settings: self.engine
         )
-        self.check.note(desk)
+        self.check.note(desk, TENANT)
         self.daemon.poller.look(ACME)
 
     @staticmethod

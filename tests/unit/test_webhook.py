@@ -29,14 +29,11 @@ def woken() -> list[bool]:
 
 @pytest.fixture
 def intake(adapter, store, clock, woken) -> WebhookIntake:
-    return WebhookIntake(
-        adapters={ACME: adapter},
-        store=store,
-        clock=clock,
-        metrics=Metrics(),
-        wake=lambda: woken.append(True),
-        backlogs={ACME: 3},
+    made = WebhookIntake(
+        store=store, clock=clock, metrics=Metrics(), wake=lambda: woken.append(True)
     )
+    made.serve({ACME: adapter}, {ACME: 3})
+    return made
 
 
 def test_a_signed_call_is_durable_work(intake, adapter, store, woken) -> None:
@@ -120,13 +117,8 @@ def test_an_unknown_tenant_costs_the_work_of_a_wrong_signature(intake, monkeypat
 
 
 def test_a_desk_without_a_secret_costs_the_same(clock, store, monkeypatch) -> None:
-    bare = WebhookIntake(
-        adapters={ACME: MemoryAdapter(clock)},
-        store=store,
-        clock=clock,
-        metrics=Metrics(),
-        wake=lambda: None,
-    )
+    bare = WebhookIntake(store=store, clock=clock, metrics=Metrics(), wake=lambda: None)
+    bare.serve({ACME: MemoryAdapter(clock)})
     tally = Tally(monkeypatch)
     assert (take(bare, "acme", b"{}", {}), tally.seen) == (401, [2])
 
@@ -150,9 +142,8 @@ def test_a_forged_call_is_refused_also_when_the_backlog_is_full(intake, adapter,
 
 def test_both_secrets_are_good_while_one_is_changed(clock, store) -> None:
     desk = MemoryAdapter(clock, SECRET, previous_secret=Secret("the one before"))
-    both = WebhookIntake(
-        adapters={ACME: desk}, store=store, clock=clock, metrics=Metrics(), wake=lambda: None
-    )
+    both = WebhookIntake(store=store, clock=clock, metrics=Metrics(), wake=lambda: None)
+    both.serve({ACME: desk})
     keys = (SECRET, Secret("the one before"), Secret("another"))
     assert [take(both, "acme", *desk.call_webhook(desk.arrive("a", "b"), key)) for key in keys] == [
         202,
@@ -168,3 +159,10 @@ def test_the_longest_delivery_id_is_kept_short(intake, adapter, store) -> None:
         assert [take(intake, "acme", body, headers) for _ in range(2)] == [202, 202]
     [job] = store.inbox.claim(9, tenants=[ACME])
     assert job.marks == 2
+
+
+def test_who_is_served_no_longer_is_refused_and_who_is_new_is_taken(intake, adapter, clock) -> None:
+    other = MemoryAdapter(clock, SECRET)
+    intake.serve({TenantId("beta"): other})
+    assert take(intake, "acme", *adapter.call_webhook(adapter.arrive("a", "b"), SECRET)) == 401
+    assert take(intake, "beta", *other.call_webhook(other.arrive("a", "b"), SECRET)) == 202
