@@ -81,8 +81,8 @@ def test_a_configuration_error_is_not_tried_again() -> None:
 def test_a_reload_checks_the_configuration_before_the_daemon_is_told() -> None:
     check, tell = settings()["ExecReload"]
     [start] = settings()["ExecStart"]
-    assert check.split()[:3] == [start.split()[0], "check", "--config"]
-    assert check.split()[3] == start.split()[3]
+    program, _, option, path = start.split()[:4]
+    assert check.split() == [program, "check", "--files-only", option, path]
     assert tell == "/bin/kill -HUP $MAINPID"
 
 

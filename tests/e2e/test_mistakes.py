@@ -113,6 +113,20 @@ def test_wrong_yaml_exits_78_with_one_message_that_names_the_place(tmp_path, ins
     assert "hunter2" not in message
 
 
+def test_the_files_alone_are_checked_where_no_secret_is_in_reach(tenanted, inside) -> None:
+    for secret in tenanted.secrets.iterdir():
+        secret.unlink()
+    ended = inside("check", "--files-only", site=tenanted)
+    assert (ended.returncode, ended.stdout.count("✓")) == (0, 1)
+    assert inside("check", site=tenanted).returncode == 78
+    file = tenanted.folder / "tenants" / "acme.yaml"
+    file.write_text(file.read_text("utf-8").replace("intake:", "intaek:"), "utf-8")
+    ended = inside("check", "--files-only", site=tenanted)
+    assert ended.returncode == 78
+    assert f"{file}:" in ended.stderr
+    assert inside("check", "--files-only", "--online", site=tenanted).returncode == 2
+
+
 @pytest.mark.parametrize("command", ["check", "run", "status"])
 def test_every_command_refuses_a_wrong_file_alike(site: Site, inside, command) -> None:
     site.config.write_text("staet: here\n", encoding="utf-8")
