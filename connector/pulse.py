@@ -54,6 +54,7 @@ class Pulses:
         try:
             yield
         finally:
+            name_thread("idle")  # it may be a pool's, and run another loop next
             del self._threads[me]
             with self._lock:
                 del self._pulses[id(pulse)]
