@@ -24,6 +24,10 @@ help:
 	$(PIP) install --no-deps --editable .
 	touch $@
 
+.venv/building: .venv/serving requirements-build.lock
+	$(PIP) install --require-hashes --requirement requirements-build.lock
+	touch $@
+
 .venv/developing: .venv/serving requirements-dev.lock
 	$(PIP) install $(TORCH)
 	$(PIP) install --require-hashes --requirement requirements-dev.lock
@@ -59,7 +63,7 @@ fix: .venv/developing ## mend what the formatter and linter can mend
 
 build: wheel deb sbom ## all that is given to people, in dist/
 
-wheel: .venv/developing ## wheel and source distribution; the same commit gives the same bytes
+wheel: .venv/building ## wheel and source distribution; the same commit gives the same bytes
 	$(BIN)/python -m hatchling build
 
 deb: wheel ## Debian package for this release of Debian, with all that it needs

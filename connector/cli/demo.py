@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from shutil import which
 from time import monotonic
 
 import click
@@ -71,14 +72,25 @@ def _shown(console: Console, answers: Iterator[Answer]) -> Iterator[Answer]:
 
 
 def _where_next(console: Console) -> None:
-    console.print(
-        "\nWhere to go next:\n"
-        "  triaged classify 'VPN drops every ten minutes'   ask the model yourself\n"
-        "  triaged demo --keep                              look around in desks and daemon\n"
-        "  docs/how-to/                                     your own desk, in shadow mode first",
-        highlight=False,
-        soft_wrap=True,
-    )
+    program = _program()
+    ways = {
+        f"{program} classify 'VPN drops every ten minutes'": "ask the model yourself",
+        f"{program} demo --keep": "look around in desks and daemon",
+        "docs/how-to/try-the-sandbox.md": "the same by hand, step by step",
+        "docs/how-to/install.md": "your own desk, in shadow mode first",
+    }
+    width = max(map(len, ways))
+    lines = "\n".join(f"  {what.ljust(width)}   {why}" for what, why in ways.items())
+    console.print(f"\nWhere to go next:\n{lines}", highlight=False, soft_wrap=True)
+
+
+def _program() -> str:
+    """Give how our command is called from here: `make demo` puts it on nobody's path."""
+    beside = Path(sys.executable).with_name("triaged")
+    if which("triaged") or not beside.exists():
+        return "triaged"
+    inside = beside.is_relative_to(Path.cwd())
+    return str(beside.relative_to(Path.cwd()) if inside else beside)
 
 
 def _keep(console: Console, stage: Stage) -> None:
