@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from adapters import strictjson
+from adapters import proof, strictjson
 from connector.errors import Conflict, Forged, Gone, Rejected, TriagedError, Unreadable
 from connector.model import (
     TAGS,
@@ -209,11 +209,8 @@ class MemoryAdapter:
     def parse_webhook(self, body: bytes, headers: Mapping[str, str]) -> Delivery:
         """Verify hex(HMAC-SHA256(secret, timestamp then body)), then read `{"ticket": id}`."""
         timestamp = headers.get(TIMESTAMP, "")
-        given = headers.get(SIGNATURE, "").encode("utf-8", "surrogatepass")
-        keys = self._hooks or [Secret(uuid4().hex)]  # nobody's: as much work, and never a match
-        right = [hmac.compare_digest(_signed(key, timestamp, body).encode(), given) for key in keys]
-        if not any(right):
-            raise Forged("the webhook's signature does not match")
+        given = headers.get(SIGNATURE, "")
+        proof.require(given, lambda key: _signed(key, timestamp, body), self._hooks)
         try:
             sent_at = datetime.fromisoformat(timestamp).astimezone(UTC)
         except (ValueError, OverflowError):

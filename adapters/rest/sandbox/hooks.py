@@ -8,7 +8,7 @@ from adapters.practice.hooks import Caller, Invocation
 from adapters.rest.config import WebhookOptions
 from adapters.rest.sandbox.dialects import DIALECTS, MODERN
 from adapters.rest.sandbox.state import Filed
-from adapters.rest.webhook import proof
+from adapters.rest.webhook import right_header
 from connector.model import Secret
 
 TIMEOUT = 10.0
@@ -52,7 +52,7 @@ class Webhooks:
         options = WebhookOptions.model_validate(DIALECTS[self.dialect]["webhook"])
         headers = {
             "Content-Type": "application/json",
-            options.header: proof(options, secret, timestamp, body),
+            options.header: right_header(options, secret, timestamp, body),
         }
         if options.timestamp_header is not None:
             headers[options.timestamp_header] = timestamp
