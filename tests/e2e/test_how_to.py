@@ -47,6 +47,7 @@ ELSEWHERE = {
     r"triaged store (migrate)\b": "tests/e2e/test_postgresql.py",
     r"triaged ladder (raise)\b": "tests/e2e/test_ladder.py",
     r"triaged brake (release)\b": "tests/e2e/test_safety.py",
+    r"triaged (sandbox quill)\b|-m (pytest) test_quill": "tests/e2e/test_own_adapter.py",
     r"triaged (demo)\b|make (demo)\b": "tests/e2e/test_commands.py",
     r"make (deb)\b|apt install|_COMPLETE=": "tests/e2e/test_packages.py",
 }
