@@ -202,8 +202,7 @@ class Daemon:
         before = self._configuration.daemon
         daemon = reread.amended(before, fresh.daemon)
         changes = self._serve(Configuration(daemon=daemon, tenants=fresh.tenants))
-        with suppress(StateUnusable):  # the next look is soon
-            self._look_at_brakes()
+        self._watch_brakes()
         self._visit(changes)
         if left := reread.left(before, fresh.daemon):
             _log.warning("restart_needed", settings=left)
@@ -316,7 +315,7 @@ class Daemon:
         timetable.every(HOUSEKEEPING, "housekeeping", self._keep_house)
         timetable.every(BACKUP, "backup", self._back_up, first=FIRST_BACKUP)
         timetable.every(LOOKED_FOR, "bundles", self._handover.look, executor="bundles")
-        timetable.every(BRAKES_SEEN, "brakes", self._look_at_brakes)
+        timetable.every(BRAKES_SEEN, "brakes", self._watch_brakes)
         timetable.every(VALUES_SEEN, "values", self._values.look)
         timetable.every(JUDGED, "ladder", Demotion(self._store, self._roster, self._metrics).look)
         timetable.start()
@@ -349,6 +348,11 @@ class Daemon:
         """Take up what a person released, or another daemon of the store stopped."""
         self._roster.brake(self._store.brakes.pulled())
         self._bell.ring()
+
+    def _watch_brakes(self) -> None:
+        """Look at them again and again; whoever works with the store says when it fails."""
+        with suppress(StateUnusable):
+            self._look_at_brakes()
 
     def _keep_house(self) -> None:
         self._store.expire(self._configuration.daemon.retention, self._stopping.is_set)

@@ -20,6 +20,10 @@ LOOKED_FOR = 5.0
 MATURED = 600.0
 """Seconds between two looks at what stood for long enough: days do not end to the minute."""
 
+REST = 20.0
+"""Times that a look took before the next one: however many answers there are, a twentieth of a core
+is spent on them at most."""
+
 _log = structlog.get_logger()
 
 
@@ -36,16 +40,22 @@ class Demotion:
         self._metrics = metrics
         self._mature_at = 0.0
         self._seen: dict[TenantId, object] = {}
+        self._rested = 0.0
         self._proposed: set[tuple[TenantId, Aspect, str, Mode]] = set()
 
     def look(self) -> None:
         """Look after every connected tenant; a store that fails is tried anew at the next look."""
+        begun = self._store.clock.monotonic()
+        if begun < self._rested:
+            return
         for desk in self._roster.desks():
             try:
                 self._mature()
                 self._look_after(desk)
             except TriagedError as error:
                 self._roster.failed(desk.tenant, Doing.VISIT, error)
+        ended = self._store.clock.monotonic()
+        self._rested = ended + REST * (ended - begun)
 
     def _mature(self) -> None:
         """Judge, from time to time, what nobody touched for long enough."""

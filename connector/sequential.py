@@ -9,13 +9,15 @@ confidence, whenever one looks and however often.
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 ALARM = 20.0
 """The capital at which a precision is taken as not kept: 1 over an error of 5 %."""
 
-FRACTIONS = 2.0 ** -np.arange(1, 9)
+FRACTIONS: NDArray[np.float64] = 0.5 ** np.arange(1, 9, dtype=np.float64)
 """Parts of the capital that are put on each answer, the first capital being spread over them: a
 half for answers that are nearly all wrong, a 256th for a precision that is hardly missed."""
 
@@ -30,6 +32,16 @@ MOST = 0.999
 """The highest precision that is tested: at 1 the first mistake would prove it missed."""
 
 
+_LOST = 1.0 - FRACTIONS
+
+
+@cache
+def _won(asked: float) -> NDArray[np.float64]:
+    """Give what each part of the capital becomes by an answer that is wrong."""
+    won: NDArray[np.float64] = 1.0 + FRACTIONS * (asked / (1.0 - asked))
+    return won
+
+
 def against(trials: Sequence[tuple[bool, float]]) -> float:
     """Give the evidence that answers were right less often than was asked: the most it ever was.
 
@@ -41,8 +53,7 @@ def against(trials: Sequence[tuple[bool, float]]) -> float:
         if number % INSTALMENT == 0:
             instalments += 1
             at_work += 1.0 / (instalments * (instalments + 1)) / len(FRACTIONS)
-        odds = min(asked, MOST) / (1.0 - min(asked, MOST))
-        at_work *= 1.0 + FRACTIONS * (-1.0 if is_right else odds)
+        at_work *= _LOST if is_right else _won(min(asked, MOST))
         # What is not paid in yet is part of the capital.
         highest = max(highest, float(at_work.sum()) + 1.0 / (instalments + 1))
         if highest >= BEYOND_DOUBT:

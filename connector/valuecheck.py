@@ -53,6 +53,7 @@ class ValueCheck:
                 settings = self._settings(tenant)
                 if desk is not None and settings is not None:
                     self._take_up(desk, settings)
+                    self._roster.worked(tenant, Doing.VISIT)
             except TriagedError as error:
                 self._roster.failed(tenant, Doing.VISIT, error)
 

@@ -74,3 +74,17 @@ def test_the_dial_may_change_between_answers() -> None:
         told = [(bool(draw.random() < one), one) for one in asked]
         alarms += sequential.against(told) >= sequential.ALARM
     assert alarms <= 5
+
+
+@pytest.mark.parametrize(("asked", "within"), [(0.8, 33), (0.9, 24), (0.95, 21)])
+def test_shuffled_labels_are_noticed_within_what_was_predicted(asked, within) -> None:
+    """By `predicted` of tests/bench/bench_demotion.py: after day 30 one of six is right by chance.
+
+    Predicted for 95 of 100; 30 days with ten good answers each lie before.
+    """
+    draw = np.random.default_rng(11)
+    late = 0
+    for _ in range(60):
+        before = answers(draw, asked + (1 - asked) / 3, 300)
+        late += evidence([*before, *answers(draw, 1 / 6, within)], asked) < 2 * sequential.ALARM
+    assert late <= 3
