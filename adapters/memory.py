@@ -105,6 +105,7 @@ class MemoryAdapter:
         self._latest = 0
         self._failures: list[TriagedError] = []
         self._writes: dict[TicketId, int] = {}
+        self._notes: dict[TicketId, list[str]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -218,6 +219,22 @@ class MemoryAdapter:
         ticket = TicketId(_ticket_in(body))
         return Delivery(id=headers.get(DELIVERY, ""), tickets=(ticket,), sent_at=sent_at)
 
+    def leave_note(self, ticket: Ticket, text: str) -> None:
+        """Add a note that only agents see; raises `Gone`."""
+        self._reach()
+        with self._lock:
+            self._store(self.read(ticket.id))
+            self._notes.setdefault(ticket.id, []).append(text)
+
+    def link(self, ticket: TicketId) -> str:
+        """Give a ticket's address."""
+        return f"memory:{ticket}"
+
+    def notes(self, ticket_id: TicketId) -> Sequence[str]:
+        """Give the notes that were left on a ticket, oldest first."""
+        with self._lock:
+            return tuple(self._notes.get(ticket_id, ()))
+
     def arrive(
         self,
         subject: str,
@@ -242,7 +259,7 @@ class MemoryAdapter:
                 updated_at=now,
                 requester=requester,
                 fields=MappingProxyType({**blank, **fields}),
-                url=f"memory:{ticket_id}",
+                url=self.link(ticket_id),
             )
             self._store(_with_tags(ticket, frozenset(tags)))
             return ticket_id

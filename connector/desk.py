@@ -20,9 +20,9 @@ from connector.model import (
     Staff,
     TenantId,
 )
-from connector.ports import Adapter, Classifier, Engine, ListsStaff
+from connector.ports import Adapter, Classifier, Engine, LeavesNotes, ListsStaff
 from connector.rulebook import NO_RULES, PriorityRules, Rulebook
-from connector.settings import AspectSettings, AssignSettings, TenantSettings
+from connector.settings import AspectSettings, AssignSettings, TenantSettings, WhySettings
 from connector.store import Level
 
 _WRITABLE = {FieldKind.TEXT, FieldKind.CHOICE, FieldKind.AGENT, FieldKind.TAGS}
@@ -51,6 +51,7 @@ class Desk:
     """The rules as the tenant's file has them; `rules` go less far where a class was demoted."""
     known: frozenset[Need] = frozenset()
     """What the desk once had of what is needed: should it lack that now, only the class pauses."""
+    why: WhySettings = field(default_factory=WhySettings)
 
 
 def connect(
@@ -66,7 +67,7 @@ def connect(
     """
     identity = adapter.check()
     fields = tuple(adapter.describe_fields())
-    _require_fit(settings, fields, engine, known)
+    _require_fit(settings, fields, (engine, adapter), known)
     rules = rules_of(settings, fields, gone(settings, fields, engine, known))
     return Desk(
         tenant=settings.id,
@@ -83,6 +84,7 @@ def connect(
         writes_per_hour=settings.brake.writes_per_hour,
         wanted=rules,
         known=known,
+        why=settings.why,
     )
 
 
@@ -153,7 +155,7 @@ def refit(desk: Desk, settings: TenantSettings, engine: Engine) -> Desk:
 
     Raises `ConfigError` when a field lacks an option for what the bundle answers.
     """
-    _require_fit(settings, desk.fields, engine, desk.known)
+    _require_fit(settings, desk.fields, (engine, desk.adapter), desk.known)
     return replace(desk, classifier=_classifier(settings, engine), bundle=engine.bundle)
 
 
@@ -193,17 +195,41 @@ def _labels(settings: TenantSettings, engine: Engine) -> Mapping[Aspect, Sequenc
 def _require_fit(
     settings: TenantSettings,
     fields: Sequence[FieldInfo],
-    engine: Engine,
+    parts: tuple[Engine, Adapter],
     known: frozenset[Need],
 ) -> None:
+    engine, adapter = parts
     labels = _labels(settings, engine)
     problems = [
         *_strangers(settings, engine),
         *_problems(settings, fields, labels, known),
         *_unruled(settings, labels),
+        *_unexplained(settings, fields, adapter),
     ]
     if problems:
         raise ConfigError(problems)
+
+
+def _unexplained(
+    settings: TenantSettings, fields: Sequence[FieldInfo], adapter: Adapter
+) -> Iterator[str]:
+    """Yield why a desk could not be told what an answer rests on."""
+    place, wanted = f"{settings.tenant}: why", settings.why
+    if wanted.note and not isinstance(adapter, LeavesNotes):
+        yield f"{place}.note: this platform's adapter leaves no notes; take `why.field` instead"
+    if wanted.field is None:
+        return
+    field = next((one for one in fields if one.id == wanted.field), None)
+    users = [aspect for aspect, chosen in settings.aspects.active() if chosen.field == wanted.field]
+    if field is None:
+        yield f"{place}.field: {_no_such_field(wanted.field, fields)}"
+    elif field.kind is not FieldKind.TEXT or field.options:
+        yield (
+            f"{place}.field: the desk's field {field.id!r} ({field.title}) takes {field.kind}; map"
+            " a text field"
+        )
+    if users:
+        yield f"{place}.field: aspects.{users[0]} goes into this field; it needs one of its own"
 
 
 def _unruled(settings: TenantSettings, labels: Mapping[Aspect, Sequence[str]]) -> Iterator[str]:

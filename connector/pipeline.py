@@ -12,6 +12,7 @@ from connector.clean import clean
 from connector.decide import Reserved, decide, standing, still_wanted
 from connector.desk import Desk
 from connector.errors import Conflict, Gone, Rejected
+from connector.explain import Explainer
 from connector.holdout import is_held_out
 from connector.model import Aspect, Prediction, Reading, Status, Ticket, TicketId
 from connector.store import Conclusion, Entry, Job, Outcome, Store
@@ -53,6 +54,8 @@ class Ending:
     next: Next = Next.DONE
     detail: str = ""
     conclusion: Conclusion | None = None
+    news: Ticket | None = None
+    """The ticket as it stands, where the first of what its plan wanted was set just now."""
 
     @property
     def entry(self) -> Entry | None:
@@ -72,6 +75,7 @@ def triage(desk: Desk, store: Store, jobs: Sequence[Job]) -> Iterator[Ending]:
     """
     tickets = _fetch(desk, [job.ticket for job in jobs])
     known, planned = _decided(desk, store, jobs, tuple(tickets.values()))
+    explainer = Explainer(desk, store)
     for job in jobs:
         if not store.holds(job):
             return
@@ -82,11 +86,22 @@ def triage(desk: Desk, store: Store, jobs: Sequence[Job]) -> Iterator[Ending]:
         elif ticket.status is not Status.OPEN:
             yield Ending(job=job, detail="resolved: only learnt from")
         elif ticket.id in planned:
-            yield _carry_out(desk, store, job, ticket, planned[ticket.id], tried=False)
+            yield _explained(
+                explainer, _carry_out(desk, store, job, ticket, planned[ticket.id], tried=False)
+            )
         elif known[ticket.id].outcome in SETTLED:
             yield Ending(job=job, detail="nothing new was said")
         else:
-            yield _carry_out(desk, store, job, ticket, known[ticket.id], tried=True)
+            yield _explained(
+                explainer, _carry_out(desk, store, job, ticket, known[ticket.id], tried=True)
+            )
+
+
+def _explained(explainer: Explainer, ending: Ending) -> Ending:
+    """Have a ticket tell what its answers rest on, unless an earlier try may have done so."""
+    if ending.news is not None and ending.conclusion is not None:
+        explainer.tell(ending.news, ending.conclusion.entry, ending.conclusion.written)
+    return ending
 
 
 def learn(desk: Desk, store: Store, tickets: Sequence[Ticket]) -> None:
@@ -268,7 +283,8 @@ def _carry_out(
         return Ending(job=job, next=Next.DEAD, detail=str(refusal), conclusion=refused)
     # What the desk took is ours, though somebody may have changed it before we read it again.
     ours = (_standing(after, entry) & earlier) | sent
-    return Ending(job=job, conclusion=_conclusion(desk, entry, ours))
+    news = after if sent and not earlier else None
+    return Ending(job=job, conclusion=_conclusion(desk, entry, ours), news=news)
 
 
 def _write(desk: Desk, ticket: Ticket, entry: Entry, sent: set[str]) -> Ticket:

@@ -143,6 +143,25 @@ class ListsBacklog(Protocol):
         """
 
 
+@runtime_checkable
+class LeavesNotes(Protocol):
+    """The power of an adapter to leave a note for the agents of a desk."""
+
+    def leave_note(self, ticket: Ticket, text: str) -> None:
+        """Add plain text that agents see and the requester never does, whatever came between.
+
+        Raises `Gone`.
+        """
+
+
+@runtime_checkable
+class Links(Protocol):
+    """The power of an adapter to say where agents see a ticket."""
+
+    def link(self, ticket: TicketId) -> str:
+        """Give the address of a ticket, whether or not it exists; nothing is asked."""
+
+
 class Classifier(Protocol):
     """Texts in, readings out, for one tenant's labels."""
 
@@ -270,9 +289,7 @@ gives the figures."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleOrder:
-    """Which columns tell who resolved a ticket, in which group, from when to when, and what judges
-    the suggestions of assignees that could have been made.
-    """
+    """Which columns tell who resolved a ticket and when, and what judges suggestions of people."""
 
     assignee: str
     group: str
@@ -286,8 +303,9 @@ class AssessmentOrder:
     """What to learn from, and what is asked of what was learnt.
 
     `precision` is what is asked of an aspect, and `otherwise` of those that it leaves out.
-    `options` are the values that the desk's field accepts, where it names any. `set_at` and
-    `resolved_at` name columns with the moment at which a value was set, and the ticket resolved.
+    `options` are the values that the desk's field accepts, where it names any, and `names` the
+    tenant's own names for labels. `set_at` and `resolved_at` name columns with the moment at which
+    a value was set, and the ticket resolved.
     """
 
     training: TrainingOrder
@@ -297,17 +315,12 @@ class AssessmentOrder:
     options: Mapping[Aspect, Sequence[str]] = field(default_factory=lambda: MappingProxyType({}))
     set_at: Mapping[Aspect, str] = field(default_factory=lambda: MappingProxyType({}))
     resolved_at: str | None = None
+    names: Names = field(default_factory=lambda: NO_NAMES)
     people: PeopleOrder | None = None
 
 
 Assess = Callable[
-    [
-        AssessmentOrder,
-        Callable[[str, str], str],
-        Callable[[str], str],
-        Callable[[str], None],
-        int,
-    ],
+    [AssessmentOrder, Callable[[str, str], str], Callable[[str], str], Callable[[str], None], int],
     Mapping[str, Any],
 ]
 """An order, what cleans (subject, text), what masks personal data, what to tell of progress, and

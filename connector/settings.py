@@ -333,6 +333,24 @@ class BrakeSettings(Section):
     hour: set it to three times yours, and think of what comes in after a night without network."""
 
 
+class WhySettings(Section):
+    """Whether a ticket tells what its answers rest on: the words that mattered, three similar
+    resolved tickets, the confidence and the bundle. The requester never sees it.
+    """
+
+    note: bool = False
+    """Leave an internal note (Zendesk), work note (ServiceNow) or comment (Request Tracker), once
+    for each thing that the requester says and that something is set for."""
+    field: str | None = Field(default=None, min_length=1)
+    """The id of a text field of its own that takes the same as JSON, for programs. It is
+    overwritten; make it for 2,000 characters."""
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anything of it is to be left."""
+        return self.note or self.field is not None
+
+
 class TenantSettings(Section):
     """`tenants/NAME.yaml`: one organisation's desk and how it is triaged."""
 
@@ -351,6 +369,7 @@ class TenantSettings(Section):
     rules: Rulebook = Rulebook()
     assign: AssignSettings = AssignSettings()
     brake: BrakeSettings = BrakeSettings()
+    why: WhySettings = WhySettings()
 
     @property
     def id(self) -> TenantId:

@@ -100,8 +100,8 @@ class Visits:
 
     def _learn_history(self, desk: Desk) -> None:
         """Read resolved tickets once, so that the first suggestions have something to go by."""
-        suggests = any(rule.aspect is Aspect.ASSIGNEE for rule in desk.rules)
-        if not suggests or self._store.cases.has_history(desk.tenant):
+        compares = any(rule.aspect is Aspect.ASSIGNEE for rule in desk.rules) or desk.why.is_wanted
+        if not compares or self._store.cases.has_history(desk.tenant):
             return
         if not self._store.leads(desk.tenant):  # the daemon that does learns for all
             return

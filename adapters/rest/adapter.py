@@ -243,6 +243,10 @@ class RestAdapter:
         rows = follow(raw, told.items)
         return rows if isinstance(rows, list) else ()
 
+    def link(self, ticket: TicketId) -> str:
+        """Give the address at which agents see a ticket, where the tenant file describes it."""
+        return mapping.address(self._options, ticket)
+
     def parse_webhook(self, body: bytes, headers: Mapping[str, str]) -> Delivery:
         """Verify a call of the desk, then read which ticket it names."""
         return read_delivery(body, headers, self._hooks, self._options.webhook)

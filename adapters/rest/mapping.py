@@ -173,6 +173,11 @@ def is_set(ticket: Ticket, update: FieldUpdate) -> bool:
     return same(ticket.fields.get(update.field), update.value)
 
 
+def address(options: RestDesk, ticket: str) -> str:
+    """Give the address at which agents see a ticket; none where it was not described."""
+    return (options.ticket.web or "").replace("{id}", ticket)
+
+
 def ticket_of(raw: Json, options: RestDesk, said: Said) -> Ticket:
     """Build a ticket from its JSON and from what was said on it."""
     told, ticket_id = options.ticket, id_of(raw, options)
@@ -193,7 +198,7 @@ def ticket_of(raw: Json, options: RestDesk, said: Said) -> Ticket:
         assignee=_id(raw, told.assignee),
         fields=fields,
         tags=tags_of(raw, options.tags),
-        url=(told.web or "").replace("{id}", ticket_id),
+        url=address(options, ticket_id),
     )
 
 

@@ -264,6 +264,14 @@ class RequestTrackerAdapter:
             )
         return after
 
+    def leave_note(self, ticket: Ticket, text: str) -> None:
+        """Add a comment, which requesters are not shown; raises `Gone`."""
+        self._client.comment(ticket.id, text)
+
+    def link(self, ticket: TicketId) -> str:
+        """Give the address at which agents see a ticket."""
+        return mapping.address(self._options.url, ticket)
+
     def _read(self, ticket: Ticket) -> tuple[Json, str]:
         if not mapping.is_number(ticket.id):
             raise Gone(f"ticket {ticket.id!r}: not a number of this desk")

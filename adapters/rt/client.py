@@ -45,7 +45,7 @@ _WIDENING = ((1, 1), *((ROWS, number) for number in range(1, HIDDEN_PAGES + 1)))
 """Rows and number of the pages on which the newest visible row is looked for: mostly the first."""
 
 _HEARD = " AND ".join(f"Type != '{each}'" for each in SILENT)
-_TICKET = r"/REST/2\.0/ticket/\d+$"
+_TICKET = r"/REST/2\.0/ticket/\d+(/comment)?$"
 _ABSENT = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.FORBIDDEN})
 """What a ticket's address answers when it is gone, or in a queue that we may not see."""
 
@@ -137,6 +137,11 @@ class RtClient:
         if not isinstance(told, list):
             raise Retry(f"ticket {ticket_id}: the answer is no list of messages")
         return [str(message) for message in told]
+
+    def comment(self, ticket_id: str, text: str) -> None:
+        """Add a comment in plain text; raises `Gone`."""
+        told = {"Content": text, "ContentType": "text/plain"}
+        self._session.post(f"{self._api}/ticket/{int(ticket_id)}/comment", json=told)
 
     def transactions(self, condition: str, rows: int = ROWS, page: int = 1) -> list[Json]:
         """Search what happened to tickets, oldest first; hidden rows leave a page short."""

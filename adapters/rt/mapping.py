@@ -156,6 +156,11 @@ def _tag_row(raw: Json, catalog: Catalog) -> Json | None:
     return next((row for row in custom_rows(raw) if id_of(row) in catalog.tags), None)
 
 
+def address(url: str, ticket: str) -> str:
+    """Give the address at which agents see a ticket."""
+    return f"{url}/Ticket/Display.html?id={ticket}"
+
+
 def ticket_of(
     raw: Json,
     catalog: Catalog,
@@ -183,7 +188,7 @@ def ticket_of(
         assignee=str(fields[OWNER] or ""),
         fields=fields,
         tags=tags_of(raw, catalog),
-        url=f"{url}/Ticket/Display.html?id={ticket_id}",
+        url=address(url, ticket_id),
         answered=thread.answered,
     )
 

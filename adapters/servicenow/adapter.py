@@ -245,7 +245,7 @@ class ServiceNowAdapter:
             self._fields(),
             self._habits,
             tags_field=self._options.tags_field,
-            url=f"{self._options.url}/{self._table}.do?sys_id={sys_id}",
+            url=self.link(TicketId(sys_id)),
         )
 
     def _whole(self, row: Json, comments: Mapping[str, Sequence[Json]]) -> Ticket:
@@ -276,6 +276,21 @@ class ServiceNowAdapter:
         after = self._carried(row, present)
         self._require_taken(present, after, differing)
         return after
+
+    def leave_note(self, ticket: Ticket, text: str) -> None:
+        """Add a work note; raises `Gone`, and `Rejected` where the right to write it is missing."""
+        row = self._client.patch(
+            self._table, ticket.id, {"work_notes": text}, self._columns(self._fields())
+        )
+        if self._ticket(row).revision == ticket.revision:
+            raise Rejected(
+                f"ticket {ticket.id}: the desk left work_notes as they were;"
+                " give the account the right to write them"
+            )
+
+    def link(self, ticket: TicketId) -> str:
+        """Give the address at which agents see a ticket."""
+        return f"{self._options.url}/{self._table}.do?sys_id={ticket}"
 
     def _require_offered(self, updates: Sequence[FieldUpdate]) -> None:
         """Refuse what the desk would take without a word: unknown fields and options.

@@ -181,6 +181,14 @@ class ZendeskAdapter:
             present = self._set_fields(present, differing)
         return self._set_tags(present, [each for each in updates if each.field == TAGS])
 
+    def leave_note(self, ticket: Ticket, text: str) -> None:
+        """Add an internal note; raises `Gone`."""
+        self._client.note(ticket.id, text)
+
+    def link(self, ticket: TicketId) -> str:
+        """Give the address at which agents see a ticket."""
+        return mapping.address(self._url, ticket)
+
     def _unchanged(self, ticket: Ticket, updates: Iterable[FieldUpdate]) -> Ticket:
         """Read the ticket again; raise `Conflict` when it is not what was decided upon.
 

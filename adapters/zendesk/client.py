@@ -130,6 +130,11 @@ class ZendeskClient:
 
         return self._one("ticket", put)
 
+    def note(self, ticket_id: str, text: str) -> None:
+        """Add a comment that is not public; raises `Gone`."""
+        told = {"ticket": {"comment": {"body": text, "public": False}}}
+        self._session.put(f"{self._url}/api/v2/tickets/{int(ticket_id)}.json", json=told)
+
     def add_tags(self, ticket_id: str, tags: Sequence[str], stamp: str) -> Sequence[str]:
         """Add tags to those that a ticket has if it still carries `stamp`; give all afterwards."""
         body = {"tags": tags, "updated_stamp": stamp, "safe_update": "true"}

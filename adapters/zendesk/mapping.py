@@ -119,6 +119,11 @@ def fields_of(raw: Json) -> Mapping[str, FieldValue]:
     return MappingProxyType(values)
 
 
+def address(url: str, ticket: str) -> str:
+    """Give the address at which agents see a ticket."""
+    return f"{url}/agent/tickets/{ticket}"
+
+
 def ticket_of(raw: Json, url: str, comments: Iterable[Json] = ()) -> Ticket:
     """Build a ticket from its JSON and, where it has more than the first, its comments."""
     comments = list(comments)
@@ -140,7 +145,7 @@ def ticket_of(raw: Json, url: str, comments: Iterable[Json] = ()) -> Ticket:
         assignee=id_of(raw.get("assignee_id")),
         fields=fields_of(raw),
         tags=frozenset(raw.get("tags") or ()),
-        url=f"{url}/agent/tickets/{ticket_id}",
+        url=address(url, ticket_id),
         answered=any(
             comment.get("public") is True and comment.get("author_id") != raw.get("requester_id")
             for comment in comments[1:]

@@ -17,7 +17,7 @@ FEWEST_TESTED = 50
 GROUP = "its group"
 """What a look-up by the assignment group is called."""
 UNEVENLY = 1.05
-"""Times the history's spread above which open tickets are said to pile up."""
+"""Times the other spread above which open tickets are said to lie less evenly."""
 DIGITS = 4
 
 
@@ -121,7 +121,7 @@ def spread(told: Mapping[str, Any]) -> str:
             "If each ticket went to whoever is named first, open tickets would pile up"
             f" ({figures}): raise assign.load."
         )
-    how = "more evenly than they did" if ours < before else "as evenly as they did"
+    how = "more evenly than they did" if ours * UNEVENLY < before else "as evenly as they did"
     return (
         f"If each ticket went to whoever is named first, open tickets would lie {how} ({figures})."
     )

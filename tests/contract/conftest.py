@@ -14,6 +14,7 @@ for name in (
     "lesser_suite",
     "line",
     "past_suite",
+    "notes_suite",
     "race",
     "people",
     "rest_people",

@@ -119,6 +119,10 @@ class Desk(ABC):
     def public_messages(self, ticket: TicketId) -> int:
         """How many messages of the ticket its requester can see."""
 
+    def notes(self, ticket: TicketId) -> Sequence[str]:
+        """The messages of the ticket that agents alone can see, oldest first."""
+        pytest.skip(f"the notes of ticket {ticket} cannot be seen on this desk in a test")
+
     @abstractmethod
     def sign(self, body: bytes, key: Secret) -> dict[str, str]:
         """Headers of a webhook call that was signed now with a key."""

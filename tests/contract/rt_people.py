@@ -153,6 +153,17 @@ class RtPeople(Desk):
         ]
         return sum(1 for row in rows if row["Type"] in {"Create", "Correspond"})
 
+    def notes(self, ticket: TicketId) -> Sequence[str]:
+        path = f"ticket/{ticket}/history?fields=Type&per_page=100"
+        rows = self.call("root", "GET", path)["items"]
+        wanted = [
+            {"field": "TransactionId", "operator": "=", "value": row["id"]}
+            for row in rows
+            if row["Type"] == "Comment"
+        ]
+        found = self.call("root", "POST", "attachments?fields=Content", wanted) if wanted else {}
+        return [row["Content"] for row in found.get("items", ())]
+
     def sign(self, body: bytes, key: Secret) -> dict[str, str]:
         return {"x-triaged-signature": signature(body, key.reveal().encode())}
 

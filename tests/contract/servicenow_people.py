@@ -166,6 +166,12 @@ class ServiceNowPeople(Desk):
         query = f"element_id={ticket}^element=comments"
         return 1 + len(self.call("GET", f"sys_journal_field?sysparm_query={query}"))
 
+    def notes(self, ticket: TicketId) -> Sequence[str]:
+        query = f"element_id={ticket}^element=work_notes"
+        return [
+            row["value"] for row in self.call("GET", f"sys_journal_field?sysparm_query={query}")
+        ]
+
     def sign(self, body: bytes, key: Secret) -> dict[str, str]:
         return signed_headers(body, key.reveal().encode(), self.clock.now())
 

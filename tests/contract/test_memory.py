@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
+from notes_suite import AgentsNotes
 from people import Desk, HandClock, Mapped
 from suite import AdapterContract
 from tags_suite import KeepsTags
@@ -75,6 +76,9 @@ class MemoryPeople(Desk):
     def public_messages(self, ticket: TicketId) -> int:
         return 1 + bool(self.adapter.read(ticket).last_message)
 
+    def notes(self, ticket: TicketId) -> Sequence[str]:
+        return self.adapter.notes(ticket)
+
     def sign(self, body: bytes, key: Secret) -> dict[str, str]:
         return self.adapter.sign(body, key)
 
@@ -98,7 +102,7 @@ def desk() -> Iterator[Desk]:
         yield people
 
 
-class TestMemory(AdapterContract, KeepsTags):
+class TestMemory(AdapterContract, KeepsTags, AgentsNotes):
     def test_a_failure_is_raised_once_by_the_next_call(self, desk: MemoryPeople) -> None:
         desk.adapter.fail_next(Retry(after=7.0))
         with pytest.raises(Retry) as failure:

@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 from lesser_suite import CarriesTheSecret, TellsOfNewOnesOnly
+from notes_suite import Linked
 from people import HandClock
 from rest_people import RestPeople
 from suite import AdapterContract
@@ -21,7 +22,7 @@ def credential(desk: RestPeople) -> Sequence[Secret]:
     return [desk.secret, desk.sandbox.key, Secret(base64.b64encode(pair).decode())]
 
 
-class TestByTimeWithETags(AdapterContract, KeepsTags):
+class TestByTimeWithETags(AdapterContract, KeepsTags, Linked):
     """Page numbers, a filter by time, ETags, a bearer key, HMAC over time and body."""
 
     @pytest.fixture

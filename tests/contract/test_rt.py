@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import pytest
+from notes_suite import AgentsNotes
 from people import HandClock
 from rt_people import REAL, RtPeople, RtSandboxPeople, real_people
 from suite import AdapterContract
@@ -25,7 +26,7 @@ def credential(desk: RtPeople) -> Sequence[Secret]:
     return [desk.secret, *desk.tokens.values(), Secret(coded)]
 
 
-class TestRt(AdapterContract, KeepsTags):
+class TestRt(AdapterContract, KeepsTags, AgentsNotes):
     @pytest.fixture
     def desk(self, rt_desk: RtPeople) -> RtPeople:
         return rt_desk

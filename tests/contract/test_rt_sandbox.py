@@ -75,6 +75,7 @@ def test_a_ticket_arrives_with_what_a_person_set_and_is_changed(
         "tags": ["vip"],
         "writes": 0,
         "public_messages": 1,
+        "notes": [],
     }
     clock.advance(5)
     change = {"reply": "still", "status": "solved", "fields": {"Products": ["laptop"]}}

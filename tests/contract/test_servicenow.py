@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 import pytest
+from notes_suite import AgentsNotes
 from people import Desk
 from servicenow_people import NAMES, REAL, RealClock, ServiceNowPeople
 from suite import AdapterContract
@@ -31,7 +32,7 @@ def real(**options: str | None) -> ServiceNowPeople:
     return ServiceNowPeople(url, agent, person, RealClock(), **options)
 
 
-class TestServiceNow(AdapterContract, KeepsTags):
+class TestServiceNow(AdapterContract, KeepsTags, AgentsNotes):
     @pytest.fixture
     def desk(self, request: pytest.FixtureRequest) -> Iterator[Desk]:
         if not REAL:

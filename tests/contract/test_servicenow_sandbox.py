@@ -100,6 +100,7 @@ def test_a_ticket_arrives_with_what_a_person_set(person: Person) -> None:
         "tags": ["vip"],
         "writes": 0,
         "public_messages": 1,
+        "notes": [],
     }
 
 

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 import pytest
+from notes_suite import AgentsNotes
 from people import Desk
 from suite import AdapterContract
 from tags_suite import KeepsTags
@@ -33,7 +34,7 @@ def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
     people.close()
 
 
-class TestZendesk(AdapterContract, KeepsTags):
+class TestZendesk(AdapterContract, KeepsTags, AgentsNotes):
     def secrets(self, desk: ZendeskPeople) -> Sequence[Secret]:
         credential = f"{desk.account}/token:{desk.token.reveal()}"
         header = base64.b64encode(credential.encode()).decode()

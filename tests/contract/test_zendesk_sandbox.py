@@ -67,6 +67,7 @@ def test_a_ticket_arrives_with_what_a_person_set(person: Person) -> None:
         "tags": ["network", "vip"],
         "writes": 0,
         "public_messages": 1,
+        "notes": [],
     }
     assert set(staff["groups"]) == {"Network"}
     assert set(staff["agents"]) == {"ann@x.example"}

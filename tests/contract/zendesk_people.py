@@ -143,6 +143,10 @@ class ZendeskPeople(Desk):
         comments = self._call("GET", f"tickets/{ticket}/comments.json")["comments"]
         return sum(1 for comment in comments if comment["public"])
 
+    def notes(self, ticket: TicketId) -> Sequence[str]:
+        comments = self._call("GET", f"tickets/{ticket}/comments.json")["comments"]
+        return [comment["body"] for comment in comments if not comment["public"]]
+
     def sign(self, body: bytes, key: Secret) -> dict[str, str]:
         return signed_headers(body, key.reveal().encode(), self.clock.now())
 

@@ -8,7 +8,7 @@ from connector.desk import Desk, connect
 from connector.errors import ConfigError
 from connector.model import TAGS, Agent, Aspect, FieldInfo, FieldKind, Mode, Staff
 from connector.ports import NO_NAMES, Labels, Names, StandsFor
-from connector.settings import TenantSettings
+from connector.settings import TenantSettings, WhySettings
 
 CATEGORY = {"field": "category", "mode": "auto"}
 
@@ -215,3 +215,36 @@ def test_all_that_is_wrong_is_told_at_once(adapter, engine) -> None:
         "aspects.assignee.field",
     ]
     assert engine.asked == []
+
+
+class Mute:
+    """A desk whose adapter has no power to leave notes."""
+
+    def __init__(self, inner: MemoryAdapter) -> None:
+        self.check = inner.check
+        self.describe_fields = inner.describe_fields
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ({"field": "sugested"}, "why.field: the desk has no field 'sugested'"),
+        ({"field": "priority"}, "why.field: the desk's field 'priority' (Priority) takes choice"),
+        ({"field": "suggested"}, "why.field: aspects.sentiment goes into this field"),
+        ({"note": True}, "why.note: this platform's adapter leaves no notes"),
+    ],
+)
+def test_what_cannot_be_explained_is_told_at_the_start(
+    adapter, engine, why: Mapping[str, Any], said: str
+) -> None:
+    told = settings(category=CATEGORY, sentiment={"field": "suggested", "mode": "shadow"})
+    told = told.model_copy(update={"why": WhySettings(**why)})
+    with pytest.raises(ConfigError) as caught:
+        connect(told, Mute(adapter) if why.get("note") else adapter, engine)
+    assert said in "\n".join(caught.value.problems)
+
+
+def test_a_desk_that_explains_is_connected(adapter, engine) -> None:
+    told = settings(category=CATEGORY)
+    told = told.model_copy(update={"why": WhySettings(note=True, field="suggested")})
+    assert connect(told, adapter, engine).why == WhySettings(note=True, field="suggested")

@@ -57,6 +57,7 @@ _V2: Mapping[str, Any] = {
         "deleted": ["deleted"],
         "group": "/group_id",
         "assignee": "/assignee_id",
+        "web": "https://desk.example/agent/tickets/{id}",
     },
     "messages": {
         "path": "/tickets/{id}/messages",

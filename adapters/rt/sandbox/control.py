@@ -133,6 +133,7 @@ class ControlCalls:
         rows = [row for row in self._state.transactions if row["ObjectId"] == str(ticket.id)]
         first = str(rows[0]["id"])
         texts = (each for each in self._state.attachments if each["TransactionId"] == first)
+        comments = {str(row["id"]) for row in rows if row["Type"] == "Comment"}
         custom = {
             each.name: _shown(self._state.values(ticket, each), many=each.multiple)
             for each in FIELDS
@@ -149,6 +150,11 @@ class ControlCalls:
             "tags": tags,
             "writes": self._state.writes.get(ticket.id, 0),
             "public_messages": sum(row["Type"] in {"Create", "Correspond"} for row in rows),
+            "notes": [
+                each["Content"]
+                for each in self._state.attachments
+                if each["TransactionId"] in comments
+            ],
         }
         return Reply(body=body)
 

@@ -163,7 +163,8 @@ class ControlCalls:
             "fields": {name: ticket[name] or None for name in _SHOWN},
             "tags": list(tags_of(ticket[TAGS_FIELD])),
             "writes": self._state.writes.get(ticket_id, 0),
-            "public_messages": 1 + len(self._state.comments(ticket)),
+            "public_messages": 1 + len(self._state.journal(ticket, "comments")),
+            "notes": [row["value"] for row in self._state.journal(ticket, "work_notes")],
         }
         return Reply(body=body)
 

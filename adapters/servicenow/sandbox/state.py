@@ -196,10 +196,10 @@ class DeskState:
         row["priority"] = _LOOKUP.get((row["impact"], row["urgency"]), "4")
         row["active"] = str(row["state"] not in _SPENT).lower()
 
-    def comments(self, row: Row) -> list[Row]:
-        """Give what the requester can see of a ticket's journal."""
+    def journal(self, row: Row, element: str) -> list[Row]:
+        """Give a ticket's `comments`, which the requester can see, or `work_notes`."""
         entries = self.tables["sys_journal_field"].values()
-        wanted = {"element_id": row["sys_id"], "element": "comments"}
+        wanted = {"element_id": row["sys_id"], "element": element}
         return [each for each in entries if wanted.items() <= each.items()]
 
     def value(self, table: str, row: Row, path: str) -> str:

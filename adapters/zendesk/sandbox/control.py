@@ -120,6 +120,7 @@ class ControlCalls:
             "tags": ticket["tags"],
             "writes": self._state.writes.get(ticket["id"], 0),
             "public_messages": sum(1 for comment in comments if comment["public"]),
+            "notes": [comment["body"] for comment in comments if not comment["public"]],
         }
         return Reply(body=body)
 
