@@ -11,16 +11,15 @@ from classifiers import assembly, language
 from classifiers.assembly import Assembly
 from classifiers.bundle import SHIPPED, Bundle, open_bundle
 from classifiers.calibration import Temperature
-from classifiers.dial import Steps
 from classifiers.encoder import Encoder
 from classifiers.ensemble import Described, Ensemble
 from classifiers.heads import Answers, Vector, View
 from classifiers.manifest import AspectPart, Manifest
-from classifiers.relabel import Held, relabelled
+from classifiers.relabel import Evidence, Held, relabelled, retold
 from classifiers.zeroshot import Calibration, Space, ZeroShot, describe, unit
 from connector.errors import BadBundle
 from connector.model import Aspect, Prediction, Reading
-from connector.ports import NO_NAMES, Labels, Names
+from connector.ports import NO_NAMES, Labels, Names, StandsFor
 
 FEWEST_WORDS = 2
 """Different words below which a text ("help!!", "help") is abstained on: heads that learnt from
@@ -72,12 +71,19 @@ class BundleEngine:
         told = self._encoders[main].encode(texts)
         return [b"" if one is None else _kept(unit(one[place])) for one in told]
 
-    def evidence(self, aspect: Aspect) -> tuple[Held, Mapping[str, Steps]]:
-        """Give the held-out answers of an aspect, and what they promise; raises `BadBundle`."""
+    def evidence(self, aspect: Aspect, own: Mapping[str, StandsFor] | None = None) -> Evidence:
+        """Give the held-out answers of an aspect, and what they promise; raises `BadBundle`.
+
+        With `own` names for the bundle's labels, all is of these.
+        """
         held, made = self._held.get(aspect), self._ensembles.get(aspect)
         if held is None or made is None:
             raise BadBundle(f"{self.bundle} keeps no held-out answers for {aspect}: train it again")
-        return held, made.promises
+        if not own:
+            return Evidence(labels=made.labels, held=held, promises=made.promises)
+        named = relabelled(made, own, held, self._described)
+        told = held if named.own is None else retold(held, named.own)
+        return Evidence(labels=named.labels, held=told, promises=named.promises)
 
     def classifier(self, labels: Labels, names: Names = NO_NAMES) -> "BundleClassifier":
         """Give a classifier for a tenant's own labels; aspects left out use the bundle's.

@@ -26,6 +26,15 @@ class Held:
     gold: NDArray[np.intp]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What an aspect's held-out answers tell, for the labels in which it answers."""
+
+    labels: tuple[str, ...]
+    held: Held
+    promises: Mapping[str, Steps]
+
+
 def relabelled(
     made: Ensemble, own: Mapping[str, StandsFor], held: Held | None, describe: Describe
 ) -> Ensemble:
@@ -35,7 +44,7 @@ def relabelled(
     it. Without these, only a label that is renamed keeps its promise. A label that is split off has
     none: no ticket ever carried its name.
     """
-    takers = _takers(made.labels, own)
+    takers = takers_of(made.labels, own)
     labels = tuple(dict.fromkeys(name for names in takers for name in names))
     number = {name: place for place, name in enumerate(labels)}
     whole = np.zeros((len(made.labels), len(labels)), np.float32)
@@ -50,7 +59,7 @@ def relabelled(
     return replace(made, labels=labels, own=map_, promises=_promises(made, labels, map_, held))
 
 
-def _takers(labels: Sequence[str], own: Mapping[str, StandsFor]) -> list[tuple[str, ...]]:
+def takers_of(labels: Sequence[str], own: Mapping[str, StandsFor]) -> list[tuple[str, ...]]:
     """Give, for each of the bundle's labels, the own labels that it goes to."""
     taken = (tuple(name for name, one in own.items() if label in one.labels) for label in labels)
     return [names or (label,) for label, names in zip(labels, taken, strict=True)]
@@ -63,19 +72,25 @@ def _promises(
         return made.promises
     split = {place for _, places, _ in own.splits for place in places}
     if held is None:
-        fitted = {
+        fitted: dict[str, Steps] = {
             labels[place]: made.promises.get(made.labels[sources[0]], ())
             for place, sources in enumerate(map(np.flatnonzero, own.whole.T))
             if len(sources) == 1
         }
     else:
-        # What a split label would get of the doubt is not known. In even parts the most tickets
-        # are left to the others, and none of these is right.
-        into = own.whole.copy()
-        for source, places, _ in own.splits:
-            into[source, list(places)] = 1.0 / len(places)
-        right = np.where(own.whole.any(axis=1), own.whole.argmax(axis=1), NOBODYS)
-        fitted = dict(promises(held.shares @ into, right[held.gold], labels))
+        told = retold(held, own)
+        fitted = dict(promises(told.shares, told.gold, labels))
     return {
         name: () if place in split else fitted.get(name, ()) for place, name in enumerate(labels)
     }
+
+
+def retold(held: Held, own: Own) -> Held:
+    """Give held-out answers in a tenant's labels; a ticket whose label is split is nobody's."""
+    # What a split label would get of the doubt is not known. In even parts the most tickets are
+    # left to the others, and none of these is right.
+    into = own.whole.copy()
+    for source, places, _ in own.splits:
+        into[source, list(places)] = 1.0 / len(places)
+    right = np.where(own.whole.any(axis=1), own.whole.argmax(axis=1), NOBODYS)
+    return Held(shares=held.shares @ into, gold=right[held.gold])

@@ -11,16 +11,9 @@ from typing import Any
 from classifiers.assessment.confused import confused
 from classifiers.assessment.doctor import Chart, examine
 from classifiers.assessment.findings import Finding, Shown
+from classifiers.assessment.named import named, verdict
 from classifiers.assessment.people import backtested
-from classifiers.assessment.verdict import (
-    Answered,
-    funnel,
-    per_month,
-    readiness,
-    saved,
-    sentence,
-)
-from classifiers.bundle import open_bundle
+from classifiers.bundle import Bundle, open_bundle
 from classifiers.engine import BundleEngine
 from classifiers.evaluation.answers import read
 from classifiers.evaluation.evaluate import measure
@@ -29,7 +22,7 @@ from classifiers.training.history import records, time_of
 from classifiers.training.recipe import FEWEST_TEST, Material, read_material, train
 from classifiers.training.split import dropped
 from connector.errors import BadHistory
-from connector.model import Aspect, Reading
+from connector.model import Aspect
 from connector.ports import AssessmentOrder, EvaluationOrder, TrainingOrder
 
 Say = Callable[[str], None]
@@ -61,30 +54,11 @@ def assess(
     order = replace(order, training=training)
     if not is_made(training.output, material.digest):
         train(training, clean, say, material)
-    say("measuring on the newest tickets")
     bundle = open_bundle(training.output)
     engine = BundleEngine(bundle, threads)
-    rows = [material.rows[place] for place in material.test]
-    readings = read(engine, [row.text for row in rows], say)
-    asked = (rows, readings, material.groups[material.test])
-    measuring = EvaluationOrder(
-        bundle=str(training.output),
-        history=training.history,
-        text=training.text,
-        labels=training.labels,
-        baseline=False,
-        seed=training.seed,
-    )
-    aspects = {}
-    for aspect in training.labels:
-        say(f"{aspect}: figures")
-        found = measure(measuring, aspect, engine, asked, say)
-        test = bundle.manifest.metrics[aspect]["test"]
-        found["baselines"]["alone"] = {
-            "macro_f1": test["linear"],
-            "accuracy": test["linear_accuracy"],
-        }
-        aspects[aspect] = found | _verdict(order, aspect, engine, material, readings)
+    aspects = _aspects(order, bundle, engine, material, say)
+    for aspect, told in named(order, engine, material, say).items():
+        aspects[aspect]["as_named"] = told
     assignee = backtested(order, engine, clean, say)
     say("looking for trouble in the labels")
     return {
@@ -100,6 +74,38 @@ def assess(
         "findings": [one.as_json() for one in _findings(order, material, engine, mask)],
         "seconds": round(monotonic() - started, 1),
     }
+
+
+def _aspects(
+    order: AssessmentOrder, bundle: Bundle, engine: BundleEngine, material: Material, say: Say
+) -> dict[Aspect, dict[str, Any]]:
+    """Give each aspect's figures and verdict, from the answers to the newest tickets."""
+    training = order.training
+    say("measuring on the newest tickets")
+    rows = [material.rows[place] for place in material.test]
+    readings = read(engine, [row.text for row in rows], say)
+    asked = (rows, readings, material.groups[material.test])
+    measuring = EvaluationOrder(
+        bundle=str(training.output),
+        history=training.history,
+        text=training.text,
+        labels=training.labels,
+        baseline=False,
+        seed=training.seed,
+    )
+    aspects: dict[Aspect, dict[str, Any]] = {}
+    for aspect in training.labels:
+        say(f"{aspect}: figures")
+        found = measure(measuring, aspect, engine, asked, say)
+        test = bundle.manifest.metrics[aspect]["test"]
+        found["baselines"]["alone"] = {
+            "macro_f1": test["linear"],
+            "accuracy": test["linear_accuracy"],
+        }
+        aspects[aspect] = found | verdict(
+            order, aspect, engine.evidence(aspect), material, readings
+        )
+    return aspects
 
 
 def _skipped(training: TrainingOrder, material: Material) -> dict[Aspect, str]:
@@ -129,35 +135,6 @@ def is_made(output: Path, digest: str) -> bool:
     return False
 
 
-def _verdict(
-    order: AssessmentOrder,
-    aspect: Aspect,
-    engine: BundleEngine,
-    material: Material,
-    readings: Sequence[Reading],
-) -> dict[str, Any]:
-    asked = order.precision.get(aspect, order.otherwise)
-    rows = [material.rows[place] for place in material.test]
-    answers = [
-        Answered.of(row.labels[aspect], one)
-        for row, reading in zip(rows, readings, strict=True)
-        if aspect in row.labels
-        for one in reading.predictions
-        if one.aspect is aspect
-    ]
-    held, promises = engine.evidence(aspect)
-    tickets = Counter(row.labels[aspect] for row in material.rows if aspect in row.labels)
-    classes = readiness(engine.labels(aspect), promises, held, tickets, asked)
-    found = funnel(answers, asked)
-    filed = [row.filed_at for row in material.every if aspect in row.labels]
-    return {
-        "funnel": found,
-        "saved": saved(found, per_month(filed), order.minutes_per_ticket),
-        "classes": classes,
-        "verdict": sentence(aspect, found, classes),
-    }
-
-
 def _findings(
     order: AssessmentOrder, material: Material, engine: BundleEngine, mask: Mask
 ) -> Sequence[Finding]:
@@ -181,7 +158,7 @@ def _findings(
             asked=asked,
             shown=Shown(mask),
         )
-        held, _ = engine.evidence(aspect)
+        held = engine.evidence(aspect).held
         found += [
             *examine(chart),
             *confused(aspect, engine.labels(aspect), held, asked),

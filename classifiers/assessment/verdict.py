@@ -161,11 +161,18 @@ def sentence(
     told += f", {_percent(share)} of tickets"
     lacking = [(one["needs"], label) for label, one in classes.items() if one["needs"]]
     named = [f"{label} needs {count} more tickets" for count, label in sorted(lacking)[:NAMED]]
-    others = {label: one for label, one in classes.items() if not one["ready"] and not one["needs"]}
+    split = [label for label, one in classes.items() if one.get("split")]
+    others = {
+        label: one
+        for label, one in classes.items()
+        if not (one["ready"] or one["needs"] or label in split)
+    }
     for unclear, what in ((True, "too small to tell"), (False, "not right often enough")):
         names = [label for label, one in others.items() if one["unclear"] is unclear]
         if names:
             named.append(f"{_listed(names)} {'is' if len(names) == 1 else 'are'} {what}")
+    if split:
+        named.append(f"{_listed(split)} are split by words, of which no ticket tells the right one")
     return "; ".join([told, *named])
 
 

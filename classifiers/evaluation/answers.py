@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from classifiers.engine import BundleEngine
 from connector.model import Aspect, Reading
+from connector.ports import NO_NAMES, Names
 
 AT_ONCE = 128
 """Texts between two words about progress."""
@@ -51,10 +52,13 @@ class Answers:
 
 
 def read(
-    engine: BundleEngine, texts: Sequence[str], say: Callable[[str], None]
+    engine: BundleEngine,
+    texts: Sequence[str],
+    say: Callable[[str], None],
+    names: Names = NO_NAMES,
 ) -> Sequence[Reading]:
-    """Read texts as the daemon does, telling how far it is."""
-    classifier = engine.classifier({})
+    """Read texts as the daemon does, telling how far it is; `names` are own ones for labels."""
+    classifier = engine.classifier({}, names)
     readings: list[Reading] = []
     for start in range(0, len(texts), AT_ONCE):
         say(f"reading ticket {start + 1} of {len(texts)}")

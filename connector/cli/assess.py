@@ -273,7 +273,8 @@ def _of_tenant(
     # Who is away today was there when those tickets came.
     wishes = replace(wishes_of(chosen.assign), away=frozenset())
     people = _people({**PULLED, **{name: how[name] for name in PULLED if how[name]}}, wishes)
-    return replace(order, precision=precision, options=accepted, people=people)
+    names = {aspect: one.names for aspect, one in mapped.items() if one.names}
+    return replace(order, precision=precision, options=accepted, people=people, names=names)
 
 
 def _options(

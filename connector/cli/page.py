@@ -5,7 +5,7 @@ from typing import Any
 
 from connector.cli.figures import BASELINES, dial_title, most_title
 from connector.cli.people import lines, spread
-from connector.cli.verdict import hours, nearest, outcome, standing
+from connector.cli.verdict import hours, nearest, outcome, renamed, standing
 from connector.errors import TrainingUnavailable
 
 TEMPLATE = "page.html.j2"
@@ -31,6 +31,7 @@ def page(told: Mapping[str, Any]) -> str:
     environment.filters |= {"dial_title": dial_title, "most_title": most_title}
     environment.filters |= {"outcome": outcome, "hours": hours, "standing": standing}
     environment.filters |= {"nearest": nearest, "lines": lines, "spread": spread}
+    environment.filters |= {"renamed": renamed}
     plots = {
         aspect: {"coverage": coverage(found["coverage"]), "shade": shades(found["confusion"])}
         for aspect, found in told["aspects"].items()

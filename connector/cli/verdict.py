@@ -28,6 +28,19 @@ def show_verdicts(told: Mapping[str, Any], console: Console) -> None:
         console.print(outcome(found["funnel"]), markup=False)
         console.print(hours(found["saved"]), markup=False)
         console.print(_classes(found))
+        if as_named := found.get("as_named"):
+            console.print()
+            console.print(f"[bold green]{escape(renamed(as_named))}[/bold green]")
+            console.print(outcome(as_named["funnel"]), markup=False)
+            console.print(_classes(as_named))
+
+
+def renamed(found: Mapping[str, Any]) -> str:
+    """Say what a tenant's own names for labels make of the verdict, and which label none has."""
+    told = f"With the names in the tenant's file: {found['verdict']}"
+    if found["unknown"]:
+        told += f"; this history did not teach {', '.join(found['unknown'])}"
+    return told
 
 
 def outcome(found: Mapping[str, Any]) -> str:
@@ -76,6 +89,8 @@ def standing(one: Mapping[str, Any]) -> str:
         return f"ready from confidence {one['threshold']:.2f} on"
     if one["needs"]:
         return f"needs {one['needs']} more tickets"
+    if one.get("split"):
+        return "split by words: no ticket tells how often that is right"
     if one["unclear"]:
         return "too small to tell"
     return f"even the surest answers are right in {one['surest_right']:.0%} only"
