@@ -94,6 +94,7 @@ class Assembly:
             abstain_below=part.abstain_below,
             scope=self._scope(aspect, part),
             languages=part.languages,
+            bars=part.bars,
             promises=part.promises,
         )
 

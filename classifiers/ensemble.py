@@ -182,6 +182,8 @@ class Ensemble:
     abstain_below: float
     scope: Scope | None = None
     languages: tuple[str, ...] = ()
+    bars: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """By language: how sure it has to be there, where `abstain_below` is not enough."""
     promises: Mapping[str, Steps] = field(default_factory=lambda: MappingProxyType({}))
     own: Own | None = None
     """Where a tenant has names of its own; `labels` and `promises` are then of these."""
@@ -215,7 +217,11 @@ class Ensemble:
             return f"The text seems to be in {name}, which this model was not measured on"
         if self.scope and not self.scope.holds(view, self.members):
             return "The text is unlike anything that this model learnt"
-        return "Not sure enough" if confidence < self.abstain_below else ""
+        if confidence < self.abstain_below:
+            return "Not sure enough"
+        if view.language and confidence < self.bars.get(view.language, 0.0):
+            return f"Not sure enough for a text in {LANGUAGES.get(view.language, view.language)}"
+        return ""
 
     def _reason(self, view: View, best: str, confidence: float, doubt: str) -> str:
         described = [one.likeness for one in self.members if isinstance(one, Described)]

@@ -166,6 +166,8 @@ class AspectPart(Part):
     scope: Scope | None = None
     languages: tuple[str, ...] = ()
     """Those that it was measured on; others are abstained on. Empty: any."""
+    bars: dict[str, Share] = {}
+    """By language: how sure it has to be there, where `abstain_below` is not enough."""
     promises: dict[str, tuple[tuple[Share, Share], ...]] = {}
     """By label: from which confidence on which precision can be promised. Empty: none is fitted."""
 
@@ -181,6 +183,8 @@ class AspectPart(Part):
             raise ValueError("labels are named once, and only labels have descriptions")
         if not set(self.promises) <= set(self.labels):
             raise ValueError("only labels have promises")
+        if self.languages and not set(self.bars) <= set(self.languages):
+            raise ValueError("only languages that it was measured on have bars")
         if not all(map(_rising, self.promises.values())):
             raise ValueError("promises have to rise")
         if isinstance(self.scope, EnergyScope) and self.scope.member >= len(self.members):

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 
 from classifiers.build import exact, sources
 from classifiers.build.card import render
+from classifiers.build.claims import Claims, claims
 from classifiers.build.convert import Checkpoint, read_checkpoint
 from classifiers.build.export import export
 from classifiers.build.golden import GOLDEN, golden
@@ -36,7 +37,7 @@ from classifiers.zeroshot import unit
 from connector.errors import BadBundle
 from connector.model import Aspect
 
-NAME, VERSION = "default", "1.2.0"
+NAME, VERSION = "default", "1.3.0"
 ENCODER = "shared"
 TOKENS = 256
 """The window: what the weights were trained with, and more than 19 of 20 tickets need."""
@@ -125,8 +126,9 @@ def build(order: Order, say: Say) -> Path:
         words = fit_words(aspect, labels, material.own)
         answers, mixed = blended([head_answers(fitted, material.own), words.answered], material.own)
         members = [parts.add_head(fitted), parts.add_words(words, 1)]
-        parts.aspects[aspect] = aspect_part(labels, members, temperature=mixed)
-        parts.metrics[aspect] = measured(answers, material.own) | _chosen(fitted)
+        claimed = claims(answers, material.own, LANGUAGES)
+        parts.aspects[aspect] = aspect_part(labels, members, claimed, temperature=mixed)
+        parts.metrics[aspect] = measured(answers, material.own) | _chosen(fitted, claimed)
     say("learning category")
     likeness = _category(parts, material)
     say("comparing with the original weights")
@@ -209,13 +211,15 @@ def _category(parts: Parts, material: Material) -> Likeness:
     fitted = _fit(Aspect.CATEGORY, labels, material)
     words = fit_words(Aspect.CATEGORY, labels, own)
     answers, mixed = blended([head_answers(fitted, own), likeness.answered, words.answered], own)
+    claimed = claims(answers, own, LANGUAGES)
     parts.aspects[Aspect.CATEGORY] = aspect_part(
         tuple(seed_labels()),
         [parts.add_head(fitted), {"kind": "zero-shot"}, parts.add_words(words, 2)],
+        claimed,
         temperature=mixed,
         descriptions=seed_labels(),
     )
-    parts.metrics[Aspect.CATEGORY] = measured(answers, own) | _chosen(fitted)
+    parts.metrics[Aspect.CATEGORY] = measured(answers, own) | _chosen(fitted, claimed)
     parts.metrics["category_by_description_alone"] = measured(likeness.answered, own) | {
         "labels_kept_aside": likeness.transfer
     }
@@ -226,6 +230,7 @@ def _category(parts: Parts, material: Material) -> Likeness:
 def aspect_part(
     labels: Sequence[str],
     members: Sequence[Mapping[str, Any]],
+    claimed: Claims,
     *,
     temperature: float = 1.0,
     descriptions: Mapping[str, Sequence[str]] = MappingProxyType({}),
@@ -238,18 +243,20 @@ def aspect_part(
         "shares": [1 / len(members)] * len(members),
         "calibration": {"kind": "temperature", "value": temperature},
         "abstain_below": LEAST,
-        "languages": LANGUAGES,
+        "languages": claimed.languages,
+        "bars": dict(claimed.bars),
     }
 
 
-def _chosen(fitted: Fitted) -> dict[str, Any]:
+def _chosen(fitted: Fitted, claimed: Claims) -> dict[str, Any]:
     choice = fitted.choice
     return {
+        "claims": claimed.measured,
         "chosen": {
             "strength": choice.strength,
             "folds_macro_f1": round(choice.mean, 4),
             "folds_deviation": round(choice.deviation, 4),
-        }
+        },
     }
 
 

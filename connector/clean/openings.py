@@ -32,6 +32,26 @@ _WISHES = (
     r"|ich hoffe,? (?:es geht|ihnen geht|euch geht|dir geht|sie hatten|ihr hattet)\b"
     r"|espero que (?:est[ée]n?|se encuentren?|todo vaya|tengan?)\b"
 )
+_SEASONS = (
+    r"happy new year|(?:merry|happy) (?:christmas|easter|holidays)|(?:happy|lovely|nice) (?:monday"
+    r"|friday|weekend)"
+    r"|bonne année|joyeu(?:x noël|ses (?:fêtes|pâques))|bonnes fêtes|bon(?: week-end|ne semaine)"
+    r"|(?:frohe|schöne)[ns]? (?:neues(?: jahr)?|weihnachten|ostern|feiertage|wochenende|woche)"
+    r"|feli(?:z|ces) (?:año(?: nuevo)?|navidad|fiestas|lunes|viernes)|buen (?:fin de semana|año)"
+)
+_EVERYBODY = (
+    r"(?:to|an|à|a) (?:all|alle|tous|toutes|todos|todas|whom(?:ever)?|wen|qui|quien(?:es)?)"
+)
+_CONCERNED = (
+    r"who(?:m|ever)?|it|this|may|might|concerns?|read(?:s|ing|ers)?|die|der|es|das|auch|immer|angeht"
+    r"|betrifft|lesen|qui|que|ceux|cela|le|la|les|concerne(?:nt)?|liront|quien(?:es)?|lo|pueda"
+    r"|interese|corresponda|lean"
+)
+_COMPANY = (
+    r"team|all|everyone|everybody|folks|friends|colleagues?|zusammen|leute|freunde|kolleg(?:en|innen)"
+    r"|(?:chère )?équipe|collègues|(?:les |mes )?amis|tous|toutes|equipo|compañer[oa]s|amig[oa]s"
+    r"|todos|todas"
+)
 _MARK = r"[,.!:;–-]"
 _CAPITAL = r"(?-i:[^\W\d_a-zß-öø-ÿ][\w.'’-]*)"
 _OPENING = re.compile(
@@ -39,7 +59,14 @@ _OPENING = re.compile(
     rf"(?: ?{_MARK}+(?=\s|$)|(?=\n|$))\s*",
     re.IGNORECASE,
 )
-_LINE = re.compile(rf"(?:{_GREETINGS})(?: [^\s,\d]+){{1,7}} ?,\n\s*", re.IGNORECASE)
+# A line of its own that is no more than an address: "Dear whoever reads this,".
+_LINE = re.compile(
+    rf"(?:(?:{_GREETINGS})(?: [^\s,\d]+){{1,7}} ?,"
+    rf"|(?:{_GREETINGS}), (?:{_COMPANY})(?: [^\s,\d]+){{0,3}} ?[,!]+"
+    rf"|{_EVERYBODY}(?:,? (?:{_CONCERNED})){{0,6}} ?[,:]"
+    rf"|(?:{_GREETINGS})(?:,? [^\s,\d]+){{0,7}},? (?:{_SEASONS}) ?[,.!]+)\n\s*",
+    re.IGNORECASE,
+)
 _SPANISH = re.compile(
     rf"(?:hola|buen[oa]s(?: [a-zí]+)?), (?:(?:{_ADDRESSEES})(?!\w)|{_CAPITAL})"
     rf"(?: {_CAPITAL}){{0,2}} ?:(?=\s)\s*",
@@ -56,7 +83,7 @@ def without_opening(text: str) -> str:
     opened = False
     for _ in range(_MOST):
         head = text[:_LONGEST]
-        found = _SPANISH.match(head) or _OPENING.match(head) or _LINE.match(head)
+        found = _SPANISH.match(head) or _LINE.match(head) or _OPENING.match(head)
         found = found or (_WISH.match(head) if opened else None)
         if found is None or _is_headline(found):
             break

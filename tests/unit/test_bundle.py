@@ -233,6 +233,10 @@ def test_a_part_that_is_not_listed_is_refused(tmp_path: Path) -> None:
         (lambda it: it["aspects"]["sentiment"].update(shares=[]), "aspects.sentiment"),
         (lambda it: it["aspects"]["sentiment"].update(labels=["a", "a"]), "aspects.sentiment"),
         (
+            lambda it: it["aspects"]["sentiment"].update(languages=["en"], bars={"fr": 0.6}),
+            "aspects.sentiment",
+        ),
+        (
             lambda it: it["aspects"]["sentiment"].update(
                 calibration={"kind": "isotonic", "x": [0.0, 1.0], "y": [0.9, 0.1]}
             ),

@@ -79,6 +79,18 @@ def test_a_language_that_was_not_measured_is_abstained_on_and_an_unknown_one_is_
         assert one.predict(tuned(9.0, 0.0, 0.0, language=language)).label == "negative"
 
 
+def test_a_language_may_need_more_confidence_than_the_others() -> None:
+    one = ensemble(languages=("en", "fr"), bars={"fr": 0.8})
+    likely, likelier = tuned(1.5, 0.0, 0.0, language="fr"), tuned(2.5, 0.0, 0.0, language="fr")
+    doubted = one.predict(likely)
+    assert 0.5 < doubted.confidence < 0.8
+    assert doubted.label is None
+    assert doubted.reason.startswith("Not sure enough for a text in French; it leans to negative")
+    assert one.predict(likelier).label == "negative"
+    for language in ("en", ""):
+        assert one.predict(tuned(1.5, 0.0, 0.0, language=language)).label == "negative"
+
+
 def test_without_measured_languages_every_language_is_answered() -> None:
     assert ensemble().predict(tuned(9.0, 0.0, 0.0, language="it")).label == "negative"
 
