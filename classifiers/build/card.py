@@ -66,6 +66,7 @@ def _aspect(title: str, measured: Mapping[str, Any]) -> str:
             ("language", "n", "test", "linear", "n", "five folds", "linear"),
             _languages(test, folds),
         ),
+        *_claims(measured.get("claims", {})),
         _table(
             ("label", "n", "precision", "recall"),
             [
@@ -121,6 +122,26 @@ def _languages(test: Mapping[str, Any], folds: Mapping[str, Any]) -> Iterable[Se
         )
 
 
+def _claims(claims: Mapping[str, Any]) -> Iterable[str]:
+    """Tell from which confidence on each language is answered, and why."""
+    if not claims:
+        return
+    yield (
+        "Answered in English, and in another language from the confidence on at which held-out"
+        " translations get their original's label in at least 85 % of cases; a language without"
+        " such a confidence is abstained on.\n"
+    )
+    yield _table(
+        ("language", "answered from", "same label", "of", "translated"),
+        [
+            (language, _figure(one["bar"]), _percent(one["alike"]), one["n"], one["translated"])
+            if one["claimed"]
+            else (language, "never", "", "", one["translated"])
+            for language, one in claims.items()
+        ],
+    )
+
+
 def _encoder(described: Mapping[str, Any], fidelity: Mapping[str, Any]) -> str:
     encoder = next(iter(described["encoders"].values()))
     return f"""## Encoder
@@ -138,8 +159,8 @@ def _limits() -> str:
 
 - **Languages other than English.** The encoder was trained on English. In French, German and
   Spanish the answers live on shared words and on what was learnt from few tickets; they are weaker
-  there (see the tables), and a ticket may get another priority in another language. Other
-  languages are abstained on when they are recognised.
+  there (see the tables), and answered only with more confidence where that is needed for a ticket
+  to get the same label in each language. Other languages are abstained on when they are recognised.
 - **Your categories.** The six seed labels are a beginning. Your own labels work at once by their
   descriptions, and are only as good as these; a model learnt on your own history is better.
 - **Priority** as a fact. It reads impact and urgency from the text alone and knows neither your

@@ -16,7 +16,7 @@ ORIGINAL = "en"
 ALIKE = 0.85
 """The share of tickets that have to get the same label in both languages."""
 BARS = (LEAST, 0.6, 0.7, 0.8, 0.9)
-FEWEST = 12
+FEWEST = 6
 """Tickets answered in both languages, under which a share tells nothing."""
 
 

@@ -21,7 +21,9 @@ import numpy as np  # noqa: E402
 
 from classifiers.build import default as recipe  # noqa: E402
 from classifiers.build import tickets, train, words  # noqa: E402
+from classifiers.build.claims import claims  # noqa: E402
 from classifiers.build.likeness import fit_calibration, transfer  # noqa: E402
+from classifiers.build.measure import Answered, Read  # noqa: E402
 from classifiers.build.scores import macro_f1, report  # noqa: E402
 from classifiers.build.train import temperature_for  # noqa: E402
 from classifiers.build.words import names  # noqa: E402
@@ -137,6 +139,44 @@ def test_a_report_tells_coverage_and_precision_at_the_bar() -> None:
     told = report(["a", "b", "b"], shares, ["a", "b"], languages=["en", "fr", "fr"], least=0.5)
     assert told["answered"] == {"least": 0.5, "coverage": 0.6667, "precision": 0.5}
     assert told["languages"]["fr"]["n"] == 2
+
+
+def a_ticket(name: str, language: str, cluster: str) -> tickets.Example:
+    return tickets.Example(
+        id=name,
+        text=f"{name} in {language}",
+        language=language,
+        labels={Aspect.PRIORITY: "low"},
+        split="train",
+        cluster=cluster,
+    )
+
+
+def test_a_language_is_claimed_from_the_confidence_on_at_which_translations_agree() -> None:
+    """French agrees always, German when it is sure, Spanish never; Italian has too few."""
+    low, high = [0.95, 0.05], [0.05, 0.95]
+    unsure = [0.35, 0.65]
+    given = {"fr": [low] * 8, "de": [low] * 8 + [unsure] * 4, "es": [high] * 8, "it": [low] * 5}
+    own, answers = [], []
+    for language, rows in given.items():
+        for place, row in enumerate(rows):
+            first = f"en-{language}-{place}"
+            own += [a_ticket(first, "en", first), a_ticket(f"{language}-{place}", language, first)]
+            answers += [low, row]
+    read = Read(examples=own, states=np.zeros((len(own), 1, 1), np.float32))
+    labels, learnt = ("low", "high"), np.array(answers)
+    answered = Answered(aspect=Aspect.PRIORITY, labels=labels, learnt=learnt, test=learnt[:0])
+    found = claims(answered, read, ("en", *given))
+    assert found.languages == ("en", "fr", "de")
+    assert found.bars == {"de": 0.7}
+    assert found.measured["fr"] == {
+        "claimed": True,
+        "bar": 0.5,
+        "alike": 1.0,
+        "n": 8,
+        "translated": 8,
+    }
+    assert found.measured["es"] == {"claimed": False, "translated": 8}
 
 
 def test_the_temperature_of_overconfident_answers_is_above_one() -> None:
