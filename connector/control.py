@@ -12,8 +12,8 @@ from typing import Any
 import structlog
 
 from connector.errors import StateUnusable, TriagedError
-from connector.model import Aspect, Mode, TenantId, TicketId
-from connector.store import Entry, Erased, Filter, Queue, Row, Store, packed, unpacked
+from connector.model import Aspect, Mode, TenantId, TicketId, TicketRef
+from connector.store import Entry, Erased, Filter, Queue, Row, Sorted, Store, packed, unpacked
 
 SOCKET = "control.sock"
 """In the state directory, for its owner only."""
@@ -26,6 +26,9 @@ FORGET = "forget"
 
 LADDER = "ladder"
 """That of a request that puts a class at a level."""
+
+BACKFILL = "backfill"
+"""That of a request that takes tickets of the past in."""
 
 RELEASE = "release"
 """That of a request that lets a tenant go on whose brake was pulled."""
@@ -82,6 +85,16 @@ def forget(
         return None
     in_hand = tuple(map(TicketId, answer["in_hand"]))
     return Erased(rows=answer["rows"], in_hand=in_hand)
+
+
+def take_in(directory: Path, tenant: TenantId, refs: Sequence[TicketRef]) -> Sorted | None:
+    """Have the daemon take tickets of the past in; `None` when no daemon listens.
+
+    Raises `StateUnusable` as `ask` does.
+    """
+    tickets = [[ref.id, ref.version] for ref in refs]
+    answer = _exchange(directory, {"action": BACKFILL, "tenant": tenant, "tickets": tickets})
+    return None if answer is None else Sorted(**answer)
 
 
 def put_level(directory: Path, tenant: TenantId, aspect: Aspect, label: str, mode: Mode) -> bool:
@@ -189,6 +202,8 @@ class ControlSocket:
                 return self._note_undo(told)
             if told["action"] == FORGET:
                 return self._forget(told)
+            if told["action"] == BACKFILL:
+                return self._take_in(told)
             if told["action"] == LADDER:
                 return self._put_level(told)
             if told["action"] == RELEASE:
@@ -220,6 +235,17 @@ class ControlSocket:
             self._store.erasure.scrub()
         _log.info("tickets_forgotten", tenant=tenant, tickets=len(tickets) - len(erased.in_hand))
         return {"rows": dict(erased.rows), "in_hand": list(erased.in_hand)}
+
+    def _take_in(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        refs = [
+            TicketRef(id=TicketId(str(ticket)), version=str(version))
+            for ticket, version in told["tickets"]
+        ]
+        taken = self._store.backlog.take_in(TenantId(str(told["tenant"])), refs)
+        if taken.new:
+            _log.info("backlog_taken_in", tenant=told["tenant"], tickets=taken.new)
+            self._wake()
+        return asdict(taken)
 
     def _put_level(self, told: Mapping[str, Any]) -> dict[str, Any]:
         aspect, mode = Aspect(told["aspect"]), Mode(told["mode"])

@@ -82,12 +82,13 @@ class Metrics:
         """Count an answered webhook call."""
         self._webhooks.labels(str(status)).inc()
 
-    def ticket(self, tenant: TenantId, ending: Ending, waited: float) -> None:
-        """Count the end of a ticket's path; `waited` is in seconds."""
+    def ticket(self, tenant: TenantId, ending: Ending, waited: float | None) -> None:
+        """Count the end of a ticket's path; `waited` is in seconds, and told of fresh work only."""
         self._endings.labels(tenant, ending.next.value).inc()
         if ending.entry is None:
             return
-        self._waited.labels(tenant).observe(waited)
+        if waited is not None:
+            self._waited.labels(tenant).observe(waited)
         for verdict in ending.entry.verdicts:
             self._verdicts.labels(tenant, verdict.prediction.aspect, verdict.action).inc()
 

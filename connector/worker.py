@@ -1,7 +1,7 @@
 """Claims batches of the inbox and turns every error into what happens next."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from threading import Condition, Event, Thread
 
@@ -17,10 +17,13 @@ from connector.pipeline import Ending, Next, triage
 from connector.ports import Clock
 from connector.pulse import Pulses
 from connector.roster import Doing, Roster
-from connector.store import Entry, Job, Settlement, State, Store, due_again
+from connector.store import BACKFILL, Entry, Job, Settlement, State, Store, due_again
 
 BATCH = 32
 """Rows claimed at once: one call fetches them all, and a crash repeats few."""
+
+BACKLOG_SHARE = 0.5
+"""Of the writes that the brake allows in an hour: the other half is left to fresh tickets."""
 
 IDLE = 1.0
 """Seconds between two looks when nobody wakes us: rows become due without a word."""
@@ -103,12 +106,27 @@ class Worker:
         def choose(free: Sequence[TenantId]) -> TenantId | None:
             shaky = self._roster.shaky()
             batch.extend(self._store.inbox.claim(BATCH, tenants=free, shaky=shaky))
+            if not batch:
+                batch.extend(self._of_backlog(free, shaky))
             return batch[0].tenant if batch else None
 
         with self._roster.turn(choose) as desk:
             if desk is not None:
                 self._work(desk, batch)
         return bool(batch)
+
+    def _of_backlog(self, free: Sequence[TenantId], shaky: Collection[TenantId]) -> Sequence[Job]:
+        """Claim of what waits until nothing newer does, as far as the brake leaves room for it."""
+        for tenant in self._store.inbox.with_backlog(free):
+            desk = self._roster.desk(tenant)
+            if desk is None:
+                continue
+            most = int(desk.writes_per_hour * BACKLOG_SHARE)
+            room = most - self._store.brakes.written(tenant)
+            if room > 0:
+                limit, is_shaky = min(room, BATCH), tenant in shaky
+                return self._store.inbox.claim_backlog(limit, tenant, is_shaky=is_shaky)
+        return ()
 
     def _run(self) -> None:
         with self._pulses.running(self._name, PATIENCE):
@@ -218,7 +236,7 @@ class Worker:
             if ending.next is Next.DEAD:
                 _log.warning("ticket_set_aside", tenant=desk.tenant, ticket=job.ticket)
             waited = one.at - job.received_at
-            self._metrics.ticket(desk.tenant, ending, waited)
+            self._metrics.ticket(desk.tenant, ending, None if job.source == BACKFILL else waited)
             if ending.entry is not None:
                 _tell(desk, job, ending.entry, waited)
 

@@ -12,6 +12,7 @@ from connector.errors import ConfigError, TriagedError
 
 _OWN = (
     "assess",
+    "backfill",
     "brake",
     "check",
     "classify",

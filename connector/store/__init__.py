@@ -1,5 +1,6 @@
 """What must survive a crash: the inbox, cursors, the ledger of decisions, the case book."""
 
+from connector.store.backlog import BACKFILL, Sorted, look_at_backlog
 from connector.store.books import Balance, look_at_books
 from connector.store.brakes import Pulled
 from connector.store.cases import Way
@@ -22,6 +23,7 @@ from connector.store.undoings import Dated, Undoings, look_at_writes, open_plans
 
 __all__ = [
     "AT_ONCE",
+    "BACKFILL",
     "Answer",
     "Arrived",
     "Balance",
@@ -45,6 +47,7 @@ __all__ = [
     "Records",
     "Row",
     "Settlement",
+    "Sorted",
     "State",
     "Store",
     "TenantOverview",
@@ -54,6 +57,7 @@ __all__ = [
     "due_again",
     "is_begun",
     "look",
+    "look_at_backlog",
     "look_at_books",
     "look_at_levels",
     "look_at_records",

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, 
 
 from connector.model import TenantId, TicketId
 from connector.store.dialect import POSTGRESQL, server_now
-from connector.store.schema import OPEN, State, inbox, nodes
+from connector.store.schema import LAST_OF_ALL, OPEN, State, inbox, nodes
 
 IS_OPEN = text(OPEN)
 
@@ -38,19 +38,14 @@ class Job:
 def claim(
     connection: Connection,
     limit: int,
-    now: float,
+    is_time: ColumnElement[bool],
     *,
     tenants: Sequence[TenantId],
     shaky: Collection[TenantId],
     owner: str,
 ) -> Sequence[Job]:
-    """Lease rows as `Inbox.claim` says, in that owner's name."""
-    due = and_(
-        IS_OPEN,
-        _is_free(owner),
-        # No pause is as long as that: our clock was set back, and would hold the row for ever.
-        or_(inbox.c.due_at <= now, inbox.c.due_at > now + CLOCK_STEP),
-    )
+    """Lease rows as `Inbox.claim` says, in that owner's name; `is_time` tells which are due."""
+    due = and_(IS_OPEN, _is_free(owner), is_time)
     for tenant in _with_work(connection, tenants, due):
         rows = and_(due, inbox.c.tenant == tenant)
         most = 1 if tenant in shaky else limit
@@ -59,6 +54,17 @@ def claim(
         if jobs := innocent or _lease(connection, rows, 1, owner):
             return jobs
     return ()
+
+
+def is_due(now: float) -> ColumnElement[bool]:
+    """Give the condition that a row's time has come."""
+    # No pause is as long as that: our clock was set back, and would hold the row for ever.
+    stuck = and_(inbox.c.due_at > now + CLOCK_STEP, inbox.c.due_at < LAST_OF_ALL)
+    return or_(inbox.c.due_at <= now, stuck)
+
+
+IS_BACKLOG = inbox.c.due_at >= LAST_OF_ALL
+"""The condition that a row waits until nothing newer does."""
 
 
 def recover(

@@ -13,10 +13,10 @@ from sqlalchemy.sql.dml import Insert
 from connector.errors import StateUnusable
 from connector.model import Cursor, TenantId, TicketId, TicketRef
 from connector.store import books, dialect
-from connector.store.claim import IS_OPEN, Job, claim, recover
+from connector.store.claim import IS_BACKLOG, IS_OPEN, Job, claim, is_due, recover
 from connector.store.database import Database
 from connector.store.group import commit
-from connector.store.schema import OPEN, State, cursors, deliveries, inbox
+from connector.store.schema import OPEN, OPEN_STATES, State, cursors, deliveries, inbox
 from connector.store.settlement import Settlement, due_again, settle
 
 
@@ -29,6 +29,8 @@ def _marking(row: Any) -> Insert:
         set_={
             "marks": inbox.c.marks + 1,
             "version": case((newer == "", inbox.c.version), else_=newer),
+            # What waits behind all others is news now; a pause of its own stays.
+            "due_at": case((IS_BACKLOG, row.excluded.due_at), else_=inbox.c.due_at),
         },
     )
     return marked
@@ -105,8 +107,8 @@ class Inbox:
         with self._database.write() as connection:
             new = [ref for ref in refs if not _is_known(connection, tenant, ref)]
             books.receive(connection, tenant, len(new))
-            rows = [_row(tenant, ref.id, "poll", now, version=ref.version) for ref in new]
-            _mark(connection, rows)
+            rows = [row_of(tenant, ref.id, "poll", now, version=ref.version) for ref in new]
+            mark(connection, rows)
             position = {"tenant": tenant, "cursor": cursor, "moved_at": now}
             connection.execute(dialect.of(connection, _MOVE), position)
         return len(new)
@@ -120,8 +122,8 @@ class Inbox:
         return None if found is None else Cursor(found)
 
     def has_open(self, tenant: TenantId, count: int) -> bool:
-        """Tell whether a tenant has at least that many open rows."""
-        rows = select(inbox.c.id).where(inbox.c.tenant == tenant, IS_OPEN)
+        """Tell whether a tenant has at least that many open rows, its backlog not counted."""
+        rows = select(inbox.c.id).where(inbox.c.tenant == tenant, IS_OPEN, ~IS_BACKLOG)
         with self._database.read() as connection:
             last = connection.execute(rows.limit(1).offset(count - 1)).scalar()
         return last is not None
@@ -139,7 +141,26 @@ class Inbox:
         """
         with self._database.write() as connection:
             owner = self._database.owner
-            return claim(connection, limit, self._now(), tenants=tenants, shaky=shaky, owner=owner)
+            now = is_due(self._now())
+            return claim(connection, limit, now, tenants=tenants, shaky=shaky, owner=owner)
+
+    def claim_backlog(
+        self, limit: int, tenant: TenantId, *, is_shaky: bool = False
+    ) -> Sequence[Job]:
+        """Lease up to `limit` rows of the tenant that wait until nothing newer does."""
+        shaky = [tenant] if is_shaky else []
+        with self._database.write() as connection:
+            owner = self._database.owner
+            return claim(connection, limit, IS_BACKLOG, tenants=[tenant], shaky=shaky, owner=owner)
+
+    def with_backlog(self, tenants: Sequence[TenantId]) -> Sequence[TenantId]:
+        """Give those of the tenants that have rows which wait until nothing newer does."""
+        query = select(inbox.c.tenant).where(
+            inbox.c.tenant.in_(tenants), inbox.c.state.in_(OPEN_STATES), IS_BACKLOG
+        )
+        with self._database.read() as connection:
+            found = set(connection.execute(query.distinct()).scalars())
+        return [tenant for tenant in tenants if tenant in found]
 
     def recover(self, suspects: Collection[int]) -> int:
         """Take over what the process before this one had in hand; give how many rows were held.
@@ -187,13 +208,13 @@ def _take(connection: Connection, arrivals: Sequence[Arrived], *, now: float) ->
     for tenant, group in groupby(new, key=lambda one: one.tenant):
         events = sum(len(set(one.tickets)) + bool(one.unreadable) for one in group)
         books.receive(connection, tenant, events)
-    _mark(
+    mark(
         connection,
-        [_row(one.tenant, ticket, "webhook", now) for one in new for ticket in set(one.tickets)],
+        [row_of(one.tenant, ticket, "webhook", now) for one in new for ticket in set(one.tickets)],
     )
     held = [
         {
-            **_row(one.tenant, TicketId(""), "webhook", now),
+            **row_of(one.tenant, TicketId(""), "webhook", now),
             "state": State.HELD,
             "detail": one.unreadable,
             "finished_at": now,
@@ -206,9 +227,10 @@ def _take(connection: Connection, arrivals: Sequence[Arrived], *, now: float) ->
     return results
 
 
-def _row(
+def row_of(
     tenant: TenantId, ticket: TicketId, source: str, now: float, *, version: str = ""
 ) -> dict[str, object]:
+    """Give a new row that is due at once."""
     return {
         "tenant": tenant,
         "ticket": ticket,
@@ -220,7 +242,7 @@ def _row(
     }
 
 
-def _mark(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
+def mark(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
     """Open a row for each ticket, or note one more event on the row that is open."""
     if rows:
         ordered = sorted(rows, key=lambda row: (row["tenant"], row["ticket"]))

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Table, case, func, select
 
 from connector.model import TenantId
 from connector.store import brakes, options
 from connector.store.brakes import Pulled
+from connector.store.claim import IS_BACKLOG
 from connector.store.database import Place, reading
 from connector.store.options import Gone
 from connector.store.schema import State, cursors, inbox, ledger
@@ -59,7 +60,9 @@ def read(connection: Connection) -> Sequence[TenantOverview]:
     polled = dict(connection.execute(select(cursors.c.tenant, cursors.c.moved_at)).all())
     finished = _times(connection, func.max(inbox.c.finished_at), State.DONE)
     pulled = brakes.read(connection)
-    waiting = _times(connection, func.min(inbox.c.received_at), *UNSTARTED)
+    # A backlog is not late: it waits for newer work by its nature.
+    received = case((~IS_BACKLOG, inbox.c.received_at))
+    waiting = _times(connection, func.min(received), *UNSTARTED)
     return tuple(
         TenantOverview(
             tenant=tenant,

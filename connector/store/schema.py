@@ -79,6 +79,9 @@ OPEN = f"state IN ({', '.join(repr(state.value) for state in OPEN_STATES)})"
 """SQL for the rows that are still to be worked off. Written out, since SQLite uses a partial index
 only for a condition without parameters."""
 
+LAST_OF_ALL = 1e11
+"""The due time of work that waits until nothing newer does: the year 5138, behind all others in
+the order of claiming."""
 
 schema_version = Table("schema_version", metadata, Column("version", Integer, nullable=False))
 

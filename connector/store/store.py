@@ -8,6 +8,7 @@ from connector.model import TenantId
 from connector.ports import Clock
 from connector.settings import Retention
 from connector.store import books, overview
+from connector.store.backlog import Backlog
 from connector.store.books import Balance
 from connector.store.brakes import Brakes
 from connector.store.cases import CaseBook
@@ -43,6 +44,7 @@ class Store:
         self.ledger = Ledger(self._database)
         self.cases = CaseBook(self._database)
         self.queue = Queue(self._database)
+        self.backlog = Backlog(self._database)
         self.erasure = Erasure(self._database)
         self.feedback = Feedback(self._database)
         self.undoings = Undoings(self._database)

@@ -209,7 +209,10 @@ def test_one_daemon_polls_a_tenant_and_another_when_it_is_gone(join, tmp_path, u
         assert not second.leads(ACME)
         assert second.leads(BETA)
         assert not first.leads(BETA)
-    assert second.leads(ACME)
+    # The server lets go of an ended session's locks a moment after the session's end.
+    pause = Event()
+    looks = (second.leads(ACME) or pause.wait(0.05) for _ in range(400))
+    assert any(looks)
 
 
 def test_work_that_another_daemon_brings_wakes_us(join) -> None:
