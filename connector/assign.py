@@ -13,6 +13,9 @@ from connector.model import Agent, Aspect, Case, Prediction, Staff
 NEIGHBOURS = 30
 """Resolved tickets that vote: enough to smooth over one odd case, few enough to stay specific."""
 
+RECENT = 1000
+"""Resolved tickets that a suggestion looks back on: 768 kB of vectors, some weeks of a desk."""
+
 MIN_CASES = 10
 """Resolved tickets below which a suggestion would be an anecdote."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from connector.assign import MIN_SHARE, Experience, Ranking, Wishes
+from connector.assign import MIN_SHARE, RECENT, Experience, Ranking, Wishes
 from connector.model import Agent, Case, Past, Staff
 
 TESTED = 0.3
@@ -158,7 +158,9 @@ def _as_time_goes(
     """Yield each tested ticket's place with what was resolved when its batch began."""
     for start in range(begin, len(pasts), AT_ONCE):
         now = pasts[start].opened_at
-        known = [one.case for one in pasts[:start] if one.resolved_at <= now]
+        resolved = [one for one in pasts[:start] if one.resolved_at <= now]
+        resolved.sort(key=lambda one: one.resolved_at)
+        known = [one.case for one in resolved[-RECENT:]]  # the case book gives no more
         staff = staff_of(known)
         experience = Experience(known, staff, wishes)
         for place in range(start, min(start + AT_ONCE, len(pasts))):

@@ -7,13 +7,11 @@ from typing import Any
 from sqlalchemy import and_, case, delete, func, or_, select
 from sqlalchemy.sql.dml import Insert
 
+from connector.assign import RECENT
 from connector.model import Case, Status, TenantId, Ticket, TicketId
 from connector.store import dialect
 from connector.store.database import Database
 from connector.store.schema import cases, histories
-
-RECENT = 1000
-"""Resolved tickets that a suggestion looks back on: 768 kB of vectors, some weeks of a desk."""
 
 
 def _noting(row: Any) -> Insert:

@@ -93,3 +93,15 @@ def test_a_lead_is_that_of_the_differences_ticket_by_ticket() -> None:
     behind = 1 - half.score.top_3
     margin = 1.96 * (behind * (1 - behind) / told.tickets) ** 0.5
     assert half.lead_3 == pytest.approx((behind - margin, behind + margin))
+
+
+def test_no_more_is_looked_back_on_than_the_case_book_gives(monkeypatch) -> None:
+    pasts = [past(n, 0, "old" if n < 300 else "new", n / 10) for n in range(400)]
+    wishes = Wishes(half_life=Wishes().half_life * 1000, load=0.0)
+    whole = backtest(pasts, wishes)
+    monkeypatch.setattr("connector.backtest.RECENT", 20)
+    near = backtest(pasts, wishes)
+    # Of 30 tickets to go by, the old person's would outvote the new one's for a while.
+    assert near.everybody.top_1 > whole.everybody.top_1
+    monkeypatch.setattr("connector.backtest.RECENT", 5)
+    assert backtest(pasts, wishes).named == 0.0, "too few to compare with"
