@@ -10,7 +10,7 @@ from difflib import get_close_matches
 import structlog
 
 from connector.desk import Desk, at_levels, gone, offered, with_fields
-from connector.errors import TriagedError
+from connector.errors import Rejected, TriagedError
 from connector.model import Need, TenantId
 from connector.ports import Engine
 from connector.roster import Doing, Roster
@@ -54,6 +54,10 @@ class ValueCheck:
                 if desk is not None and settings is not None:
                     self._take_up(desk, settings)
                     self._roster.worked(tenant, Doing.VISIT)
+            except Rejected as error:
+                # Tickets can be worked on all the same, by what the desk told last.
+                _log.warning("values_refused", tenant=tenant, error=str(error))
+                self._asked[tenant] = self._now()
             except TriagedError as error:
                 self._roster.failed(tenant, Doing.VISIT, error)
 

@@ -19,6 +19,9 @@ from connector.store import TenantOverview, look, place_of
 
 OPEN_STATES = ("ready", "retry", "leased", "planned")
 
+NAMED = 5
+"""Classes of a line; `triaged ladder list` names all."""
+
 _Classes = Mapping[str, Sequence[Standing]]
 
 
@@ -66,11 +69,26 @@ def _matters(one: TenantOverview, classes: Sequence[Standing]) -> Iterator[tuple
         what = f"option {lost.value!r} ({lost.label})" if lost.label else f"field {lost.value!r}"
         yield f"{lost.aspect}: the desk has no {what} any more; this is paused", "red"
     for each in classes:
-        style = "yellow" if each.is_lowered else ""
-        yield f"{each.aspect} {each.label or '(all)'}: {each.mode}: {advice(each)}", style
+        if each.is_lowered:
+            yield f"{each.aspect} {each.label or '(all)'}: {each.mode}: {advice(each)}", "yellow"
+    yield from ((line, "") for line in _ready([each for each in classes if not each.is_lowered]))
     for trouble in one.trouble:
         ticket = f"ticket {trouble.ticket or '(unreadable webhook)'}"
         yield f"{ticket}: {trouble.state}: {trouble.detail}", ""
+
+
+def _ready(classes: Sequence[Standing]) -> Iterator[str]:
+    """Yield a line for all classes of an aspect that the tenant's file may take a step up."""
+    steps = dict.fromkeys((each.aspect, each.above) for each in classes)
+    for aspect, above in steps:
+        labels = [
+            each.label or "(all)"
+            for each in classes
+            if (each.aspect, each.above) == (aspect, above)
+        ]
+        more = f" and {len(labels) - NAMED} more" if len(labels) > NAMED else ""
+        named = ", ".join(labels[:NAMED])
+        yield f"{aspect} {named}{more}: ready for {above}: set `mode` in the tenant's file"
 
 
 def _table(overviews: Sequence[TenantOverview]) -> Table:

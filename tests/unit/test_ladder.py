@@ -4,6 +4,7 @@ import pytest
 from by_hand import rule
 
 from connector import sequential, shares
+from connector.cli.status import _ready
 from connector.decide import Step
 from connector.ladder import lowered, standings
 from connector.model import TAGS, Action, Aspect, FieldInfo, FieldKind, Mode
@@ -148,3 +149,12 @@ def test_shares_lie_within_intervals_known_from_elsewhere() -> None:
     low, high = shares.difference((56, 70), (48, 80))
     assert (low, high) == (pytest.approx(0.0524, abs=1e-4), pytest.approx(0.3339, abs=1e-4))
     assert shares.interval(0, 0) == (0.0, 1.0)
+
+
+def test_the_status_has_one_line_for_all_classes_that_could_rise() -> None:
+    shadow = replace(CATEGORY, mode=Mode.SHADOW)
+    ready = [one for n in range(7) for one in good(40, label=f"c{n}", action=Action.RECORD)]
+    [line] = _ready(list(standings([shadow], [], ready)))
+    assert line == (
+        "category c0, c1, c2, c3, c4 and 2 more: ready for suggest: set `mode` in the tenant's file"
+    )

@@ -39,7 +39,7 @@ class Told30Days:
     def run(self) -> None:
         self.early = self.adapter.arrive("network", "over already")
         self.adapter.change(self.early, status=Status.RESOLVED)
-        for _ in range(20):
+        for _ in range(6):
             self.arrive("kept")
             self.arrive("corrected")
             self.arrive("doubted")

@@ -9,7 +9,7 @@ from test_desk import TwoLabelEngine, settings
 
 from adapters.memory import FIELDS
 from connector.desk import connect
-from connector.errors import ConfigError
+from connector.errors import ConfigError, Rejected
 from connector.model import Action, Aspect
 from connector.valuecheck import DAILY, HOURLY, ValueCheck
 
@@ -171,3 +171,16 @@ def test_what_is_no_longer_needed_is_forgotten(store) -> None:
     assert store.options.known(ACME) == {other}
     store.options.note(ACME, set(), set())
     assert store.options.known(ACME) == frozenset()
+
+
+def test_a_desk_that_refuses_to_tell_is_worked_on_all_the_same(watched) -> None:
+    def refuse() -> object:
+        raise Rejected("no right to see fields")
+
+    watched.adapter.describe_fields = refuse
+    watched.clock.pass_time(DAILY)
+    with capture_logs() as logs:
+        watched.check.look()
+        watched.check.look()
+    assert [event["event"] for event in logs] == ["values_refused"]
+    assert watched.answer("network") == (Action.WRITE, "network")
