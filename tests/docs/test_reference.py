@@ -15,6 +15,11 @@ def test_a_generated_file_says_what_the_code_says(path) -> None:
     assert (ROOT / path).read_text(encoding="utf-8") == GENERATED[path], "run `make docs`"
 
 
+def test_no_manual_page_is_left_of_a_command_that_is_gone() -> None:
+    there = {str(path.relative_to(ROOT)) for path in ROOT.glob("share/man/**/*") if path.is_file()}
+    assert there == {path for path in GENERATED if path.startswith("share/")}
+
+
 def test_generating_twice_gives_the_same() -> None:
     assert generator().pages() == GENERATED
 

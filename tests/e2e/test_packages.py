@@ -306,5 +306,5 @@ def test_the_container_runs_as_nobody_and_is_looked_after() -> None:
     last = text.rpartition("\nFROM ")[2]
     assert "\nUSER 65532:65532\n" in last
     assert "\nHEALTHCHECK " in last
-    assert "/healthz" in last
+    assert "/readyz" in last
     assert not re.findall(r"^ADD |:latest\b", text, re.MULTILINE)
