@@ -195,7 +195,7 @@ class RtSandboxPeople(RtPeople):
         self.sandbox.break_next(Fault(match=match, **fault))
 
     def calls(self, start: str = "") -> int:
-        counted = self.sandbox.desk.control.mishaps.calls
+        counted = self.sandbox.desk.mishaps.calls
         return sum(number for call, number in counted.items() if call.startswith(start))
 
 

@@ -208,7 +208,7 @@ class SandboxPeople(ServiceNowPeople):
         self.break_next(match, before=lambda: self.state.change(row, values, "agent"))
 
     def calls(self, start: str = "") -> int:
-        counted = self.sandbox.desk.control.mishaps.calls
+        counted = self.sandbox.desk.mishaps.calls
         return sum(number for call, number in counted.items() if call.startswith(start))
 
 

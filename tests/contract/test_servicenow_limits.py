@@ -62,7 +62,7 @@ class TestTrapsOfTheLimits:
     ) -> None:
         instance.adapter.describe_fields()
         clock.advance(3600 - clock.now().timestamp() % 3600)
-        instance.sandbox.desk.control.mishaps.rate_limit = 20
+        instance.sandbox.desk.mishaps.rate_limit = 20
         before = instance.calls()
         reading = (instance.adapter.fetch([instance.absent]) for _ in range(50))
         with pytest.raises(Retry, match="not sent") as refused:

@@ -59,7 +59,7 @@ class TestTrapsOfTheExport:
             sandboxed.arrive(f"{n}", TEXT)
         sandboxed.clock.sleep(100)
         with _listener() as (foreign, heard):
-            sandboxed.sandbox.desk.reading.after_origin = foreign
+            sandboxed.sandbox.api.reading.after_origin = foreign
             pages = walk(sandboxed.adapter.changed_since(None))
         assert len([ref for page in pages for ref in page.items]) == 3
         assert heard == []

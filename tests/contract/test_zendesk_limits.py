@@ -51,7 +51,7 @@ class TestTrapsOfTheLimits:
     def test_a_used_up_limit_is_not_run_into(
         self, sandboxed: SandboxPeople, clock: HandClock
     ) -> None:
-        sandboxed.sandbox.desk.control.mishaps.rate_limit = 1
+        sandboxed.sandbox.desk.mishaps.rate_limit = 1
         clock.advance(60 - clock.now().second % 60)
         sandboxed.adapter.fetch([TicketId("1")])
         before = sandboxed.calls()

@@ -188,7 +188,7 @@ class SandboxPeople(ZendeskPeople):
         self.break_next(match, before=change)
 
     def calls(self, start: str = "") -> int:
-        counted = self.sandbox.desk.control.mishaps.calls
+        counted = self.sandbox.desk.mishaps.calls
         return sum(number for call, number in counted.items() if call.startswith(start))
 
 

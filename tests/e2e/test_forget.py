@@ -42,7 +42,7 @@ def filed(desk: Desk, daemon: Daemon, requester: str, count: int = 2) -> list[st
 
 def person(desk: Desk, tickets: Sequence[str]) -> str:
     """Have tickets be one person's, whom the practice desk made anew for each; give who it is."""
-    state = desk.sandbox.desk.state
+    state = desk.sandbox.state
     with state.lock:
         rows = [state.tickets[int(ticket)] for ticket in tickets]
         for row in rows:

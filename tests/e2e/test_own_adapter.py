@@ -159,4 +159,4 @@ def test_the_daemon_triages_a_ticket_of_that_desk(terminal) -> None:
         return bool(shown["writes"] == 1 and shown["fields"]["category"] == "network")
 
     until("the ticket triaged", held)
-    assert '"source": "webhook"' in log.read_text("utf-8")
+    until("the log of it", lambda: '"source": "webhook"' in log.read_text("utf-8"))

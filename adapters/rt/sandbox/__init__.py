@@ -1,77 +1,39 @@
 """A local desk that speaks the part of Request Tracker's REST2 that the adapter uses."""
 
-import secrets
-import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Self
+from datetime import datetime
 
-from adapters.practice.server import DeskServer
+from adapters.practice.control import SharedCalls, control_routes
+from adapters.practice.desk import LOOPBACK, Desk, PracticeDesk, serve_until_stopped
+from adapters.practice.stock import new_secret, utc_now
+from adapters.rt.sandbox.control import SETTINGS, ControlCalls
 from adapters.rt.sandbox.exchange import Fault
 from adapters.rt.sandbox.hooks import Scrip
-from adapters.rt.sandbox.server import Desk
+from adapters.rt.sandbox.server import RtApi
 from adapters.rt.sandbox.state import DeskState
-from connector.model import Secret
 
 __all__ = ["Fault", "RtSandbox", "serve"]
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+class RtSandbox(PracticeDesk):
+    """A desk in memory; `now` is its clock.
 
-
-class RtSandbox:
-    """A desk in memory behind a real HTTP server on `host`; a context manager.
-
-    `port` 0 takes a free one. `now` is the desk's clock. `state`, `desk` and `scrip` are there for
-    tests that need more than the control calls give.
+    `state` and `scrip` are there for tests that need more than the control calls give.
     """
 
     def __init__(
-        self, host: str = "127.0.0.1", port: int = 0, now: Callable[[], datetime] = _now
+        self, host: str = LOOPBACK, port: int = 0, now: Callable[[], datetime] = utc_now
     ) -> None:
-        self.webhook_secret = Secret(secrets.token_urlsafe(30))
+        self.webhook_secret = new_secret()
         self.state = DeskState(now)
         self.scrip = Scrip(now, self.webhook_secret)
-        self.desk = Desk(self.state, self.scrip, self.webhook_secret)
-        self._server = DeskServer((host, port), self.desk)
-        self._thread = threading.Thread(target=self._serve, name="sandbox-rt", daemon=True)
-
-    def _serve(self) -> None:
-        self._server.serve_forever(poll_interval=0.02)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-        self.scrip.close()
-
-    @property
-    def url(self) -> str:
-        """The desk's address, as a tenant file writes it."""
-        return self._server.base
-
-    @property
-    def port(self) -> int:
-        """The port on which the desk listens."""
-        return int(self._server.server_address[1])
-
-    def break_next(self, *faults: Fault) -> None:
-        """Let these go wrong with the next calls that they match."""
-        with self.state.lock:
-            self.desk.control.mishaps.faults.extend(faults)
-
-    def wait(self) -> None:
-        """Serve until the thread ends, as an interrupt makes it."""
-        self._thread.join()
+        own = ControlCalls(self.state, self.scrip, self.webhook_secret)
+        shared = SharedCalls(own, self.state, SETTINGS, self.scrip.invocations, self.webhook_secret)
+        api = RtApi(self.state, self.scrip)
+        desk = Desk(self.state.lock, api, control_routes(own, shared), shared)
+        super().__init__((host, port), desk, self.scrip.close)
 
 
 def serve(host: str, port: int, ready: Callable[[int], None]) -> None:
     """Serve a sandbox on (host, port) until interrupted; call `ready` with the port."""
-    with RtSandbox(host, port) as sandbox:
-        ready(sandbox.port)
-        sandbox.wait()
+    serve_until_stopped(RtSandbox(host, port), ready)

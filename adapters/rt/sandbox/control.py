@@ -1,10 +1,10 @@
-"""The sandbox's own control calls: the same on every platform's sandbox, no platform's API."""
+"""What people do on the practice desk: file, answer and change tickets, and see them."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from adapters.practice.mishaps import Mishaps
+from adapters.practice.control import tenant_reply
 from adapters.rt.mapping import priority_of
 from adapters.rt.sandbox.exchange import Reply, Request, refusal
 from adapters.rt.sandbox.hooks import Scrip
@@ -20,22 +20,27 @@ from adapters.rt.sandbox.state import (
 from connector.model import Secret
 
 TOKEN_NAME, HOOK_NAME = "sandbox.rt-token", "sandbox.rt-webhook"
-TENANT = "sandbox"
 PRIORITIES: Mapping[str, int] = {"low": 10, "normal": 50, "high": 100, "urgent": 200}
 
-_SETTINGS = ("export_delay", "page_size_cap", "rate_limit", "latency")
+SETTINGS: Mapping[str, type] = {"export_delay": float, "page_size_cap": int}
+
+_ASPECTS = {
+    "category": {"field": "Category"},
+    "priority": {"field": "priority"},
+    "sentiment": {"field": "Sentiment"},
+    "assignee": {"field": "Suggested assignee"},
+}
 _AGENT = "agent"
 """Whoever a control call acts as when it is not the requester."""
 
 
 class ControlCalls:
-    """Lets tickets arrive, people change them, and things go wrong."""
+    """Lets tickets arrive, and people change them."""
 
     def __init__(self, state: DeskState, scrip: Scrip, secret: Secret) -> None:
         self._state = state
         self._scrip = scrip
         self._secret = secret
-        self.mishaps = Mishaps()
 
     def tenant(self, request: Request) -> Reply:
         """`GET /sandbox/tenant`: all that a tenant file for this desk needs."""
@@ -46,25 +51,12 @@ class ControlCalls:
             "token": f"secret:{TOKEN_NAME}",
             "tags_field": TAGS_FIELD,
         }
-        fields = {
-            "category": "Category",
-            "priority": "priority",
-            "sentiment": "Sentiment",
-            "assignee": "Suggested assignee",
-        }
-        token = self._state.users[ACCOUNT].token
-        body = {
-            "tenant": TENANT,
-            "desk": desk,
-            "intake": {"poll": "2s", "webhook": {"secret": f"secret:{HOOK_NAME}"}},
-            "aspects": {name: {"field": field, "mode": "auto"} for name, field in fields.items()},
-            "secrets": {TOKEN_NAME: token.reveal(), HOOK_NAME: self._secret.reveal()},
-        }
-        return Reply(body=body)
+        token, hook = (TOKEN_NAME, self._state.users[ACCOUNT].token), (HOOK_NAME, self._secret)
+        return tenant_reply(desk, _ASPECTS, token, hook)
 
     def staff(self, request: Request) -> Reply:
         """`POST /sandbox/staff`: replace queues and who works on them."""
-        told = _mapping(request.body)
+        told = request.told
         agents = list(told.get("agents") or ())
         self._state.set_staff(told.get("groups") or (), agents)
         named = {*(told.get("groups") or ()), *(agent["group"] for agent in agents)}
@@ -74,7 +66,7 @@ class ControlCalls:
 
     def arrive(self, request: Request) -> Reply:
         """`POST /sandbox/tickets`: a requester files a ticket now."""
-        told = _mapping(request.body)
+        told = request.told
         real = str(told.get("requester") or "Rita Requester")
         name = real.split(maxsplit=1)[0].casefold()
         self._state.user(name, real, f"{name}@sandbox.example")
@@ -92,7 +84,7 @@ class ControlCalls:
     def change(self, request: Request, ticket_id: str) -> Reply:
         """`POST /sandbox/tickets/{id}`: the requester answers, or an agent changes something."""
         ticket = self._ticket(ticket_id)
-        told = _mapping(request.body)
+        told = request.told
         if "reply" in told:
             row = self._state.note(ticket, "Correspond", ticket.requestors[0])
             self._state.attach(row, str(told["reply"]))
@@ -164,47 +156,11 @@ class ControlCalls:
             raise refusal(HTTPStatus.NOT_FOUND)
         return ticket
 
-    def webhook(self, request: Request) -> Reply:
-        """`POST /sandbox/webhook`: call one receiver from now on."""
-        self._scrip.url = str(_mapping(request.body).get("url") or "")
-        return Reply(status=HTTPStatus.CREATED, body={"secret": self._secret.reveal()})
-
-    def deliveries(self, _request: Request) -> Reply:
-        """`GET /sandbox/webhook/deliveries`."""
-        rows = [
-            {"id": each.id, "ticket": each.ticket, "status": each.status, "attempts": each.attempts}
-            for each in self._scrip.calls
-        ]
-        return Reply(body=rows)
-
-    def settings(self, request: Request) -> Reply:
-        """`POST /sandbox/settings`: how the desk behaves; RT delays nothing, whatever is told."""
-        told = _mapping(request.body)
-        unknown = sorted(told.keys() - set(_SETTINGS))
-        if unknown:
-            raise refusal(HTTPStatus.UNPROCESSABLE_ENTITY, f"no setting {', '.join(unknown)}")
-        self._state.page_size_cap = int(told.get("page_size_cap", self._state.page_size_cap))
-        self.mishaps.set(told)
-        return Reply(body={})
-
-    def add_faults(self, request: Request) -> Reply:
-        """`POST /sandbox/faults`: what goes wrong with the next calls."""
-        try:
-            return self.mishaps.add(request.body)
-        except TypeError as error:
-            raise refusal(HTTPStatus.UNPROCESSABLE_ENTITY, f"no fault: {error}") from None
-
-    def count_calls(self, _request: Request) -> Reply:
-        """`GET /sandbox/calls`: how often each path was called."""
-        return Reply(body=self.mishaps.calls)
+    def hook_to(self, url: str) -> None:
+        """Call one receiver from now on."""
+        self._scrip.url = url
 
 
 def _shown(values: list[str | None], *, many: bool) -> Any:
     held = [each for each in values if each]
     return held if many else next(iter(held), None)
-
-
-def _mapping(body: Any) -> Mapping[str, Any]:
-    if not isinstance(body, dict):
-        raise refusal(HTTPStatus.BAD_REQUEST, "JSON object must be a HASH")
-    return body

@@ -106,6 +106,8 @@ class DeskState:
         self.now = now
         self.rights = set(RIGHTS)
         self.page_size_cap = 100
+        self.export_delay = 0.0
+        """Taken as on every platform, and without effect: RT withholds nothing."""
         self.unseen: set[int] = set()
         """Tickets that only the administrator sees, on an RT that checks rights row by row."""
         self.queues: dict[int, str] = {}

@@ -1,11 +1,11 @@
-"""The sandbox's own control calls: the same on every platform's sandbox, no platform's API."""
+"""What people do on the practice desk: file, answer and change tickets, and see them."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
-from adapters.practice.mishaps import Mishaps
+from adapters.practice.control import tenant_reply
 from adapters.servicenow.config import LOOKUP
 from adapters.servicenow.mapping import tags_of
 from adapters.servicenow.sandbox.door import Door
@@ -27,7 +27,6 @@ from adapters.servicenow.sandbox.state import (
 from connector.model import Secret
 
 PASSWORD_NAME, HOOK_NAME = "sandbox.servicenow-password", "sandbox.servicenow-webhook"
-TENANT = "sandbox"
 TAGS_FIELD = "u_triage_tags"
 AGENT = "agent"
 """The user name in which people change tickets."""
@@ -40,65 +39,57 @@ _STATES = MappingProxyType(
 )
 _ASPECTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "category": {"field": "category", "mode": "auto"},
+        "category": {"field": "category"},
         "priority": {
             "field": "priority",
-            "mode": "auto",
             "values": dict(PRIORITIES),
             "treat_as_empty": [DEFAULT_PRIORITY],
         },
-        "sentiment": {"field": "u_sentiment", "mode": "auto"},
-        "assignee": {"field": "u_suggested_assignee", "mode": "auto"},
+        "sentiment": {"field": "u_sentiment"},
+        "assignee": {"field": "u_suggested_assignee"},
     }
 )
 _SHOWN = (
     *("category", "priority", "impact", "urgency", "state"),
     *("u_sentiment", "u_suggested_assignee", "u_products"),
 )
-_SETTINGS = {
+SETTINGS: Mapping[str, type] = {
     "export_delay": float,
     "page_size_cap": int,
     "zone_hours": float,
     "rule_updates": int,
     "invalid_query_returns_no_rows": bool,
 }
-_MISHAPS = ("rate_limit", "latency")
+
+
+def desk_options(url: str) -> Mapping[str, Any]:
+    """Give the `desk` section of a tenant that reaches this desk."""
+    return {
+        "platform": "servicenow",
+        "url": url,
+        "account": ACCOUNT,
+        "password": f"secret:{PASSWORD_NAME}",
+        "tags_field": TAGS_FIELD,
+    }
 
 
 class ControlCalls:
-    """Lets tickets arrive, people change them, and things go wrong."""
+    """Lets tickets arrive, and people change them."""
 
     def __init__(self, state: DeskState, rule: BusinessRule, door: Door, secret: Secret) -> None:
         self._state = state
         self._rule = rule
         self._door = door
         self._secret = secret
-        self.mishaps = Mishaps()
 
     def tenant(self, request: Request) -> Reply:
         """`GET /sandbox/tenant`: all that a tenant file for this desk needs."""
-        desk = {
-            "platform": "servicenow",
-            "url": request.base,
-            "account": ACCOUNT,
-            "password": f"secret:{PASSWORD_NAME}",
-            "tags_field": TAGS_FIELD,
-        }
-        body = {
-            "tenant": TENANT,
-            "desk": desk,
-            "intake": {"poll": "2s", "webhook": {"secret": f"secret:{HOOK_NAME}"}},
-            "aspects": {name: dict(aspect) for name, aspect in _ASPECTS.items()},
-            "secrets": {
-                PASSWORD_NAME: self._door.password.reveal(),
-                HOOK_NAME: self._secret.reveal(),
-            },
-        }
-        return Reply(body=body)
+        password, hook = (PASSWORD_NAME, self._door.password), (HOOK_NAME, self._secret)
+        return tenant_reply(desk_options(request.base), _ASPECTS, password, hook)
 
     def staff(self, request: Request) -> Reply:
         """`POST /sandbox/staff`: replace groups and agents."""
-        told = _mapping(request.body)
+        told = request.told
         wanted = told.get("agents") or ()
         self._state.set_staff(told.get("groups") or (), wanted)
         rows = self._state.tables["sys_user_group"].values()
@@ -108,7 +99,7 @@ class ControlCalls:
 
     def arrive(self, request: Request) -> Reply:
         """`POST /sandbox/tickets`: a requester files a ticket now."""
-        told = _mapping(request.body)
+        told = request.told
         name = str(told.get("requester") or "")
         slug = "".join(each if each.isalnum() else "." for each in name.casefold()) or REQUESTER
         caller = self._state.person(slug, name)
@@ -124,7 +115,7 @@ class ControlCalls:
     def change(self, request: Request, ticket_id: str) -> Reply:
         """`POST /sandbox/tickets/{id}`: the requester answers, or an agent changes something."""
         ticket = self._ticket(ticket_id)
-        told = _mapping(request.body)
+        told = request.told
         if "reply" in told:
             caller = self._state.value(TABLE, ticket, "caller_id.user_name")
             self._state.change(ticket, {"comments": str(told["reply"])}, caller)
@@ -174,41 +165,9 @@ class ControlCalls:
             raise no_record()
         return ticket
 
-    def webhook(self, request: Request) -> Reply:
-        """`POST /sandbox/webhook`: tell one receiver of arrivals from now on."""
-        self._rule.url = str(_mapping(request.body).get("url") or "")
-        return Reply(status=HTTPStatus.CREATED, body={"secret": self._secret.reveal()})
-
-    def deliveries(self, _request: Request) -> Reply:
-        """`GET /sandbox/webhook/deliveries`."""
-        rows = [
-            {"id": each.id, "ticket": each.ticket, "status": each.status, "attempts": each.attempts}
-            for each in self._rule.invocations
-        ]
-        return Reply(body=rows)
-
-    def settings(self, request: Request) -> Reply:
-        """`POST /sandbox/settings`: how the desk behaves from now on."""
-        told = _mapping(request.body)
-        unknown = sorted(told.keys() - {*_SETTINGS, *_MISHAPS})
-        if unknown:
-            raise refusal(HTTPStatus.UNPROCESSABLE_ENTITY, f"Unknown: {', '.join(unknown)}")
-        for name, kind in _SETTINGS.items():
-            if name in told:
-                setattr(self._state, name, kind(told[name]))
-        self.mishaps.set(told)
-        return Reply(body={})
-
-    def add_faults(self, request: Request) -> Reply:
-        """`POST /sandbox/faults`: what goes wrong with the next calls."""
-        try:
-            return self.mishaps.add(request.body)
-        except TypeError as error:
-            raise refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "Unknown fault", str(error)) from None
-
-    def count_calls(self, _request: Request) -> Reply:
-        """`GET /sandbox/calls`: how often each path was called."""
-        return Reply(body=self.mishaps.calls)
+    def hook_to(self, url: str) -> None:
+        """Call one receiver from now on."""
+        self._rule.url = url
 
 
 def _columns(fields: Mapping[str, Any]) -> dict[str, str]:
@@ -220,9 +179,3 @@ def _columns(fields: Mapping[str, Any]) -> dict[str, str]:
         else:
             values[name] = ",".join(value) if isinstance(value, list) else str(value or "")
     return values
-
-
-def _mapping(body: Any) -> Mapping[str, Any]:
-    if not isinstance(body, dict):
-        raise refusal(HTTPStatus.BAD_REQUEST, "The body is no JSON object")
-    return body

@@ -1,10 +1,9 @@
 """Who may call the sandbox: passwords, OAuth clients and API keys, and how often."""
 
-import base64
-import binascii
 import secrets
 from http import HTTPStatus
 
+from adapters.practice.window import HOUR, Window
 from adapters.servicenow.auth import API_KEY
 from adapters.servicenow.sandbox.exchange import Refusal, Reply, Request, refusal
 from adapters.servicenow.sandbox.state import ACCOUNT, REQUESTER, DeskState
@@ -14,8 +13,6 @@ CLIENT_ID = "sandbox-client"
 
 LIFE = 1800
 """Seconds that a token is good for, as on a new instance."""
-
-HOUR = 3600.0
 
 
 class Door:
@@ -27,7 +24,7 @@ class Door:
             Secret(secrets.token_urlsafe(30)) for _ in range(4)
         )
         self.tokens: dict[str, float] = {}
-        self._window = (0, 0)
+        self._window = Window(state.now, HOUR)
 
     def user(self, request: Request) -> str:
         """Give the user name of a caller; refuses the call of anybody else."""
@@ -37,7 +34,7 @@ class Door:
             return ACCOUNT
         if kind == "Bearer" and self.tokens.get(given, 0.0) > self._now():
             return ACCOUNT
-        name, _, password = _decoded(given).partition(":") if kind == "Basic" else ("", "", "")
+        name, _, password = request.basic.partition(":")
         known = {ACCOUNT: self.password, REQUESTER: self.requester_password}
         right = known.get(name)
         if right and secrets.compare_digest(password.encode(), right.reveal().encode()):
@@ -71,31 +68,19 @@ class Door:
         """
         if not limit:
             return {}
-        hour, used = self._window
-        if int(self._now() // HOUR) != hour:
-            hour, used = int(self._now() // HOUR), 0
-        self._window = (hour, used + 1)
-        reset = int((hour + 1) * HOUR)
+        used, reset = self._window.take(), int(self._window.ends_at)
         told = {"X-RateLimit-Limit": str(limit), "X-RateLimit-Reset": str(reset)}
         if used >= limit:
-            wait = max(int(reset - self._now()), 1)
             detail = f"Rate limit of {limit} requests per hour for Table API exceeded"
             refused = refusal(HTTPStatus.TOO_MANY_REQUESTS, "Rate limit exceeded", detail).reply
             raise Refusal(
                 Reply(
                     status=refused.status,
                     body=refused.body,
-                    headers={**told, "Retry-After": str(wait)},
+                    headers={**told, "Retry-After": str(self._window.left)},
                 )
             )
         return told
 
     def _now(self) -> float:
         return self._state.now().timestamp()
-
-
-def _decoded(given: str) -> str:
-    try:
-        return base64.b64decode(given, validate=True).decode()
-    except (binascii.Error, ValueError):
-        return ""

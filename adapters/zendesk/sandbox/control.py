@@ -1,10 +1,10 @@
-"""The sandbox's own control calls: the same on every platform's sandbox, no platform's API."""
+"""What people do on the practice desk: file, answer and change tickets, and see them."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from adapters.practice.mishaps import Mishaps
+from adapters.practice.control import tenant_reply
 from adapters.zendesk.sandbox.exchange import Reply, Request, refusal
 from adapters.zendesk.sandbox.hooks import Webhook, Webhooks
 from adapters.zendesk.sandbox.reading import not_found
@@ -12,51 +12,48 @@ from adapters.zendesk.sandbox.state import ACCOUNT, EVERYBODY, DeskState, Raw
 from connector.model import Secret
 
 TOKEN_NAME, HOOK_NAME = "sandbox.zendesk-token", "sandbox.zendesk-webhook"
-TENANT = "sandbox"
 
 _EXPORT_CALLS = 6000
 """Per minute: the sandbox grants what the tenant file asks, and a demonstration polls often."""
 
-_SETTINGS = ("export_delay", "page_size_cap", "rate_limit", "latency")
+SETTINGS: Mapping[str, type] = {"export_delay": float, "page_size_cap": int}
+
+_ASPECTS = {
+    "category": {"field": "360001"},
+    "priority": {"field": "priority"},
+    "sentiment": {"field": "360002"},
+    "assignee": {"field": "360003"},
+}
+
+
+def desk_options(url: str) -> Mapping[str, Any]:
+    """Give the `desk` section of a tenant that reaches this desk."""
+    return {
+        "platform": "zendesk",
+        "url": url,
+        "account": ACCOUNT,
+        "token": f"secret:{TOKEN_NAME}",
+        "export_calls_per_minute": _EXPORT_CALLS,
+    }
 
 
 class ControlCalls:
-    """Lets tickets arrive, people change them, and things go wrong."""
+    """Lets tickets arrive, and people change them."""
 
     def __init__(self, state: DeskState, hooks: Webhooks, token: Secret, secret: Secret) -> None:
         self._state = state
         self._hooks = hooks
         self._token = token
         self._secret = secret
-        self.mishaps = Mishaps()
 
     def tenant(self, request: Request) -> Reply:
         """`GET /sandbox/tenant`: all that a tenant file for this desk needs."""
-        desk = {
-            "platform": "zendesk",
-            "url": request.base,
-            "account": ACCOUNT,
-            "token": f"secret:{TOKEN_NAME}",
-            "export_calls_per_minute": _EXPORT_CALLS,
-        }
-        fields = {
-            "category": "360001",
-            "priority": "priority",
-            "sentiment": "360002",
-            "assignee": "360003",
-        }
-        body = {
-            "tenant": TENANT,
-            "desk": desk,
-            "intake": {"poll": "2s", "webhook": {"secret": f"secret:{HOOK_NAME}"}},
-            "aspects": {name: {"field": field, "mode": "auto"} for name, field in fields.items()},
-            "secrets": {TOKEN_NAME: self._token.reveal(), HOOK_NAME: self._secret.reveal()},
-        }
-        return Reply(body=body)
+        token, hook = (TOKEN_NAME, self._token), (HOOK_NAME, self._secret)
+        return tenant_reply(desk_options(request.base), _ASPECTS, token, hook)
 
     def staff(self, request: Request) -> Reply:
         """`POST /sandbox/staff`: replace groups and agents."""
-        told = _mapping(request.body)
+        told = request.told
         self._state.set_staff(told.get("groups") or (), told.get("agents") or ())
         groups = {group["name"]: str(group["id"]) for group in self._state.groups}
         agents = {user["email"]: str(user["id"]) for user in self._state.users}
@@ -66,7 +63,7 @@ class ControlCalls:
 
     def arrive(self, request: Request) -> Reply:
         """`POST /sandbox/tickets`: a requester files a ticket now."""
-        told = _mapping(request.body)
+        told = request.told
         ticket = self._state.arrive(
             str(told.get("subject") or ""),
             str(told.get("description") or ""),
@@ -80,7 +77,7 @@ class ControlCalls:
     def change(self, request: Request, ticket_id: str) -> Reply:
         """`POST /sandbox/tickets/{id}`: the requester answers, or an agent changes something."""
         ticket = self._ticket(ticket_id)
-        told = _mapping(request.body)
+        told = request.told
         if "reply" in told:
             author = ticket["requester_id"]
             self._state.comment(ticket, str(told["reply"]), author=author, public=True)
@@ -132,7 +129,7 @@ class ControlCalls:
 
     def options(self, request: Request) -> Reply:
         """`POST /sandbox/options`: what a drop-down offers from now on."""
-        told = _mapping(request.body)
+        told = request.told
         try:
             self._state.set_options(int(told["field"]), [str(each) for each in told["options"]])
         except (KeyError, ValueError, TypeError) as error:
@@ -140,44 +137,6 @@ class ControlCalls:
             raise refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "NoSuchField", named) from None
         return Reply(body={})
 
-    def webhook(self, request: Request) -> Reply:
-        """`POST /sandbox/webhook`: deliver arrivals to one receiver from now on."""
-        url = str(_mapping(request.body).get("url") or "")
+    def hook_to(self, url: str) -> None:
+        """Deliver arrivals to one receiver from now on."""
         self._hooks.register(Webhook(id="SANDBOX", url=url, secret=self._secret))
-        return Reply(status=HTTPStatus.CREATED, body={"secret": self._secret.reveal()})
-
-    def deliveries(self, _request: Request) -> Reply:
-        """`GET /sandbox/webhook/deliveries`."""
-        rows = [
-            {"id": each.id, "ticket": each.ticket, "status": each.status, "attempts": each.attempts}
-            for each in self._hooks.invocations
-        ]
-        return Reply(body=rows)
-
-    def settings(self, request: Request) -> Reply:
-        """`POST /sandbox/settings`: how the desk behaves from now on."""
-        told = _mapping(request.body)
-        unknown = sorted(told.keys() - set(_SETTINGS))
-        if unknown:
-            raise refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "UnknownSetting", ", ".join(unknown))
-        self._state.export_delay = float(told.get("export_delay", self._state.export_delay))
-        self._state.page_size_cap = int(told.get("page_size_cap", self._state.page_size_cap))
-        self.mishaps.set(told)
-        return Reply(body={})
-
-    def add_faults(self, request: Request) -> Reply:
-        """`POST /sandbox/faults`: what goes wrong with the next calls."""
-        try:
-            return self.mishaps.add(request.body)
-        except TypeError as error:
-            raise refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "UnknownFault", str(error)) from None
-
-    def count_calls(self, _request: Request) -> Reply:
-        """`GET /sandbox/calls`: how often each path was called."""
-        return Reply(body=self.mishaps.calls)
-
-
-def _mapping(body: Any) -> Mapping[str, Any]:
-    if not isinstance(body, dict):
-        raise refusal(HTTPStatus.BAD_REQUEST, "InvalidRequest", "the body is no JSON object")
-    return body

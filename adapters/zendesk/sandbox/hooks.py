@@ -4,7 +4,6 @@ import json
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -13,6 +12,7 @@ from uuid import uuid4
 
 import requests
 
+from adapters.practice.hooks import Caller, Invocation
 from adapters.zendesk.sandbox.state import stamp
 from adapters.zendesk.webhook import INVOCATION, SIGNATURE, TIMESTAMP, signature
 from connector.model import Secret
@@ -29,8 +29,6 @@ FIRST_PAUSE = 0.2
 LONGEST_WAIT = 60.0
 """Seconds; a receiver that asks for more is not tried again."""
 
-_SENDERS = 8
-
 
 @dataclass(slots=True, kw_only=True)
 class Webhook:
@@ -43,16 +41,6 @@ class Webhook:
     secret: Secret = field(default_factory=lambda: Secret(secrets.token_urlsafe(32)))
 
 
-@dataclass(slots=True, kw_only=True)
-class Invocation:
-    """One delivery and how it went: the last status, 0 where nobody answered."""
-
-    id: str
-    ticket: str
-    status: int = 0
-    attempts: int = 0
-
-
 class Webhooks:
     """Signs and delivers in the background."""
 
@@ -61,15 +49,12 @@ class Webhooks:
         self.invocations: list[Invocation] = []
         self._now = now
         self._closing = threading.Event()
-        self._senders = ThreadPoolExecutor(_SENDERS, thread_name_prefix="sandbox-hook")
-        self._session = requests.Session()
-        self._session.trust_env = False  # receivers are on this machine
+        self._caller = Caller(TIMEOUT)
 
     def close(self) -> None:
         """Stop delivering; what waits for a retry is given up."""
         self._closing.set()
-        self._senders.shutdown(cancel_futures=True)
-        self._session.close()
+        self._caller.close()
 
     def register(self, webhook: Webhook) -> None:
         """Deliver future arrivals to this receiver."""
@@ -81,7 +66,7 @@ class Webhooks:
             invocation = Invocation(id=uuid4().hex.upper(), ticket=str(ticket["id"]))
             self.invocations.append(invocation)
             body = self._body(webhook, str(ticket["id"]))
-            self._senders.submit(self._deliver, webhook, body, invocation)
+            self._caller.start(self._deliver, webhook, body, invocation)
 
     def _body(self, webhook: Webhook, ticket_id: str) -> bytes:
         event: dict[str, Any] = {"ticket_id": ticket_id}
@@ -133,6 +118,4 @@ class Webhooks:
             TIMESTAMP: timestamp,
             SIGNATURE: signature(webhook.secret, timestamp, body),
         }
-        return self._session.post(
-            webhook.url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False
-        )
+        return self._caller.post(webhook.url, body, headers)

@@ -1,14 +1,12 @@
-"""The sandbox's dispatcher: credential, rate limit, faults, and the table of calls."""
+"""Zendesk's part of the practice desk: credential, rate limit, and the table of calls."""
 
-import base64
-import binascii
 import hmac
-import time
+from collections.abc import Mapping
 from http import HTTPStatus
 
-from adapters.practice.server import DeskServer, dispatch, route
-from adapters.zendesk.sandbox.control import ControlCalls
-from adapters.zendesk.sandbox.exchange import Fault, Refusal, Reply, Request, refusal
+from adapters.practice.server import dispatch, route
+from adapters.practice.window import MINUTE, Window
+from adapters.zendesk.sandbox.exchange import Refusal, Reply, Request, refusal
 from adapters.zendesk.sandbox.hooks import Webhooks
 from adapters.zendesk.sandbox.reading import ReadingCalls
 from adapters.zendesk.sandbox.state import ACCOUNT, DeskState
@@ -18,22 +16,15 @@ from connector.model import Secret
 SHOWN_LIMIT = 700
 """Calls per minute that the headers tell of while no limit is set: the Enterprise plan's."""
 
-MINUTE = 60.0
 
-__all__ = ["Desk", "DeskServer"]
+class ZendeskApi:
+    """Answers whoever has the token."""
 
-
-class Desk:
-    """The desk behind the server: dispatches a request to what answers it."""
-
-    def __init__(self, state: DeskState, hooks: Webhooks, token: Secret, secret: Secret) -> None:
-        self.state = state
-        self.control = ControlCalls(state, hooks, token, secret)
-        self.reading = ReadingCalls(state)
+    def __init__(self, state: DeskState, hooks: Webhooks, token: Secret) -> None:
+        self.reading = reading = ReadingCalls(state)
         writing = WritingCalls(state, hooks)
         self._credential = f"{ACCOUNT}/token:{token.reveal()}".encode()
-        self._window = (0, 0)
-        control, reading = self.control, self.reading
+        self._window = Window(state.now, MINUTE)
         v2 = r"/api/v2"
         self._routes = (
             route("GET", rf"{v2}/users/me(\.json)?", lambda r, *_: reading.me(r)),
@@ -56,95 +47,37 @@ class Desk:
             route("POST", rf"{v2}/webhooks", writing.create_webhook),
             route("GET", rf"{v2}/webhooks/{{key}}/signing_secret", writing.signing_secret),
             route("POST", rf"{v2}/webhooks/test", writing.test_webhook),
-            route("GET", "/sandbox/tenant", control.tenant),
-            route("POST", "/sandbox/staff", control.staff),
-            route("POST", "/sandbox/tickets", control.arrive),
-            route("POST", "/sandbox/tickets/{id}", control.change),
-            route("GET", "/sandbox/tickets/{id}", control.show),
-            route("POST", "/sandbox/webhook", control.webhook),
-            route("GET", "/sandbox/webhook/deliveries", control.deliveries),
-            route("POST", "/sandbox/settings", control.settings),
-            route("POST", "/sandbox/options", control.options),
-            route("POST", "/sandbox/faults", control.add_faults),
-            route("GET", "/sandbox/calls", control.count_calls),
         )
 
     def answer(self, request: Request) -> Reply:
-        """Answer one call; never raises `Refusal`."""
-        try:
-            if request.path.startswith("/sandbox/"):
-                with self.state.lock:
-                    return self._handle(request)
-            return self._answer_api(request)
-        except Refusal as refused:
-            return refused.reply
-        except (KeyError, TypeError, ValueError) as error:
-            told = f"{type(error).__name__}: {error}"
-            return refusal(HTTPStatus.BAD_REQUEST, "InvalidRequest", told).reply
-
-    def refused(self, status: HTTPStatus, why: str) -> Reply:
-        """Refuse a call that could not be read."""
-        return refusal(status, status.phrase, why).reply
-
-    def _answer_api(self, request: Request) -> Reply:
-        mishaps, call = self.control.mishaps, f"{request.method} {request.path}"
-        if mishaps.latency:
-            time.sleep(mishaps.latency)
-        with self.state.lock:
-            mishaps.count(call)
-            limits = self._limits()
-            reply = self._with_fault(request, mishaps.meet(call))
-        return Reply(
-            status=reply.status,
-            body=reply.body,
-            headers={**limits, **reply.headers},
-            dropped=reply.dropped,
-        )
-
-    def _with_fault(self, request: Request, fault: Fault | None) -> Reply:
-        if fault is not None and fault.before is not None:
-            fault.before()
-        elif fault is not None and fault.empty_page:
-            return self.reading.empty_page(request)
-        elif fault is not None:
-            return fault.reply()
-        if not self._knows(request.authorization):
+        """Answer a call; raises `Refusal`."""
+        if not hmac.compare_digest(request.basic.encode(), self._credential):
             raise refusal(HTTPStatus.UNAUTHORIZED, "Couldn't authenticate you")
-        return self._handle(request)
+        reply = dispatch(self._routes, request)
+        if reply is None:
+            raise refusal(HTTPStatus.NOT_FOUND, "InvalidEndpoint", "Not found")
+        return reply
 
-    def _knows(self, authorization: str) -> bool:
-        try:
-            given = base64.b64decode(authorization.removeprefix("Basic "), validate=True)
-        except (binascii.Error, ValueError):
-            return False
-        return hmac.compare_digest(given, self._credential)
+    def empty_page(self, request: Request) -> Reply:
+        """Answer the export with no ticket and the news that there are more."""
+        return self.reading.empty_page(request)
 
-    def _limits(self) -> dict[str, str]:
+    def limits(self, granted: int) -> Mapping[str, str]:
         """Count the call and give the headers that tell of it; refuses it over the limit."""
-        now = self.state.now().timestamp()
-        minute, used = self._window
-        if int(now // MINUTE) != minute:
-            minute, used = int(now // MINUTE), 0
-        self._window = (minute, used + 1)
-        limit = self.control.mishaps.rate_limit or SHOWN_LIMIT
-        left, reset = max(limit - used - 1, 0), max(int((minute + 1) * MINUTE - now), 1)
-        if not self.control.mishaps.rate_limit:
-            left = max(left, 1)
-        elif used >= limit:
-            text, wait = "Number of allowed API requests per minute exceeded", str(reset)
-            raise Refusal(
-                Reply(status=HTTPStatus.TOO_MANY_REQUESTS, body=text, headers={"Retry-After": wait})
-            )
+        used, limit = self._window.take(), granted or SHOWN_LIMIT
+        if granted and used >= limit:
+            text = "Number of allowed API requests per minute exceeded"
+            wait = {"Retry-After": str(self._window.left)}
+            raise Refusal(Reply(status=HTTPStatus.TOO_MANY_REQUESTS, body=text, headers=wait))
+        left = max(limit - used - 1, 0 if granted else 1)
         return {
             "X-Rate-Limit": str(limit),
             "X-Rate-Limit-Remaining": str(left),
             "ratelimit-limit": str(limit),
             "ratelimit-remaining": str(left),
-            "ratelimit-reset": str(reset),
+            "ratelimit-reset": str(self._window.left),
         }
 
-    def _handle(self, request: Request) -> Reply:
-        reply = dispatch(self._routes, request)
-        if reply is None:
-            raise refusal(HTTPStatus.NOT_FOUND, "InvalidEndpoint", "Not found")
-        return reply
+    def refusal(self, status: HTTPStatus, why: str) -> Refusal:
+        """Refuse a call that makes no sense."""
+        return refusal(status, status.phrase, why)
