@@ -12,6 +12,8 @@ from connector.model import Action, Aspect, Case, TicketId, Verdict
 SIMILAR = 3
 """Resolved tickets that are named."""
 DIGITS = 3
+ALMOST = 0.995
+"""A confidence that would be written as 100 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +55,8 @@ def as_note(why: Why) -> str:
     for verdict in why.verdicts:
         answer = verdict.prediction
         how = "suggested, " if verdict.action is Action.SUGGEST else ""
-        sure = f"{how}{answer.confidence:.0%} sure"
-        lines += ["", f"{answer.aspect}: {answer.display or answer.label} ({sure})"]
+        given = f"{how}{_sure(answer.confidence)} sure"
+        lines += ["", f"{answer.aspect}: {answer.display or answer.label} ({given})"]
         # A reason that ends with the same percentage would only say it again.
         if verdict.reason and f"({answer.confidence:.0%})" not in verdict.reason:
             lines.append(f"  {verdict.reason}")
@@ -64,6 +66,11 @@ def as_note(why: Why) -> str:
         lines += ["", "Similar resolved tickets:"]
         lines += [f"  {one.url or one.ticket}" for one in why.similar]
     return "\n".join(lines)
+
+
+def _sure(confidence: float) -> str:
+    """Write a confidence; nothing is ever wholly sure."""
+    return "over 99%" if confidence >= ALMOST else f"{confidence:.0%}"
 
 
 def as_json(why: Why) -> str:

@@ -9,10 +9,20 @@ from by_hand import ACME, TWO_GROUPS, HandDaemon, changed, rule
 from adapters.memory import MemoryAdapter
 from connector.desk import Desk
 from connector.errors import Rejected, Retry
-from connector.model import Aspect, Mode, Prediction, Reading, Status, Ticket, TicketId
+from connector.model import (
+    Action,
+    Aspect,
+    Mode,
+    Prediction,
+    Reading,
+    Status,
+    Ticket,
+    TicketId,
+    Verdict,
+)
 from connector.settings import WhySettings
 from connector.store import Outcome, Place
-from connector.why import SIMILAR, alike
+from connector.why import SIMILAR, Why, alike, as_note
 
 NOTE = WhySettings(note=True)
 
@@ -215,3 +225,15 @@ def test_no_word_of_a_ticket_is_stored(explaining, adapter, tmp_path) -> None:
 
 def test_only_vectors_of_the_same_encoder_are_compared(store) -> None:
     assert alike(store.cases.resolved(ACME), TicketId("1"), b"\x00\x3c") == ()
+
+
+@pytest.mark.parametrize(
+    ("confidence", "said"), [(0.995, "over 99% sure"), (0.9949, "99% sure"), (0.5, "50% sure")]
+)
+def test_no_note_claims_to_be_wholly_sure(confidence: float, said: str) -> None:
+    answer = Prediction(aspect=Aspect.CATEGORY, label="network", confidence=confidence)
+    verdict = Verdict(prediction=answer, action=Action.WRITE, slot="category", reason="")
+    note = as_note(Why(bundle="b@1", verdicts=(verdict,), words={}, similar=()))
+    assert f"category: network ({said})" in note
+    assert "Words that mattered" not in note
+    assert "Similar" not in note
