@@ -13,8 +13,10 @@ from connector.model import Agent, Aspect, Case, Prediction, Staff
 NEIGHBOURS = 30
 """Resolved tickets that vote: enough to smooth over one odd case, few enough to stay specific."""
 
-RECENT = 1000
-"""Resolved tickets that a suggestion looks back on: 768 kB of vectors, some weeks of a desk."""
+RECENT = 3000
+"""Resolved tickets that a suggestion looks back on: 2.3 MB of vectors, read in some 20 ms for each
+batch. With 1,000 the right person was among three for .73 of the tickets of a history with many
+kinds of them, with 3,000 for .81, with all 5,000 for .82."""
 
 MIN_CASES = 10
 """Resolved tickets below which a suggestion would be an anecdote."""

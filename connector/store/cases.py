@@ -113,7 +113,12 @@ class CaseBook:
             .limit(RECENT)
         )
         with self._database.read() as connection:
-            return tuple(Case(**row) for row in connection.execute(query).mappings())
+            # As plain tuples: a mapping for each of some thousand rows takes twice as long.
+            found = connection.execute(query).all()
+        return tuple(
+            Case(ticket=ticket, group=group, assignee=person, vector=vector, updated_at=changed)
+            for ticket, group, person, vector, changed in found
+        )
 
     def ways(self, tenant: TenantId, filed_after: float = 0.0) -> Sequence[Way]:
         """Give the ways of tickets filed after that time."""
