@@ -1,15 +1,20 @@
+import shlex
 import shutil
 import subprocess
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 from pages import ROOT
+from test_commands import complaint
 
 from connector.app import DRAIN, ROUND
 from connector.errors import EXIT_CONFIG
 from connector.lifeline import FED
 
 UNIT = ROOT / "systemd" / "triaged.service"
+TRAINING = ROOT / "systemd" / "triaged-train.service"
+TIMER = ROOT / "systemd" / "triaged-train.timer"
 MOST_EXPOSURE = 13
 """Tenths, as `--threshold` counts: rated 1.1 by systemd 252. The scale ends at 100."""
 
@@ -50,9 +55,17 @@ HARDENED = {
 }
 
 
-def settings() -> dict[str, list[str]]:
+ALONE = {
+    "PrivateNetwork": ["yes"],
+    "RestrictAddressFamilies": ["AF_UNIX"],
+    "SystemCallFilter": ["@system-service", "~@privileged"],
+}
+"""Where training is hardened otherwise: it has no network, and threads that it may pin."""
+
+
+def settings(unit: Path = UNIT) -> dict[str, list[str]]:
     found = defaultdict(list)
-    for line in UNIT.read_text("utf-8").splitlines():
+    for line in unit.read_text("utf-8").splitlines():
         if "=" in line and not line.startswith("#"):
             key, _, value = line.partition("=")
             found[key].append(value)
@@ -62,6 +75,23 @@ def settings() -> dict[str, list[str]]:
 @pytest.mark.parametrize("key", HARDENED)
 def test_a_hardening_line_stands(key) -> None:
     assert settings()[key] == HARDENED[key]
+
+
+@pytest.mark.parametrize("key", {**HARDENED, **ALONE})
+def test_a_hardening_line_stands_for_training(key) -> None:
+    assert settings(TRAINING)[key] == {**HARDENED, **ALONE}[key]
+
+
+def test_training_keeps_no_tickets_and_begins_with_none() -> None:
+    begun = settings(TRAINING)["ConditionPathExists"]
+    [history] = settings(TRAINING)["ExecStartPost"]
+    [place] = settings(TRAINING)["StateDirectory"]
+    assert begun == [f"|/var/lib/{each}{place}/history.jsonl" for each in ("", "private/")]
+    assert history == "/bin/rm -f ${STATE_DIRECTORY}/history.jsonl"
+    [command] = settings(TRAINING)["ExecStart"]
+    words = shlex.split(command)
+    assert words[0] == settings()["ExecStart"][0].split()[0]
+    assert complaint(words[1:]) == ""
 
 
 def test_the_service_runs_our_command_with_its_configuration() -> None:
@@ -115,21 +145,23 @@ def analysed(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @needs_systemd
-def test_systemd_finds_no_fault_in_the_unit(tmp_path) -> None:
+def test_systemd_finds_no_fault_in_the_units(tmp_path) -> None:
     """It also wants the program to be there, which is not so on this machine."""
-    copy = tmp_path / UNIT.name
-    copy.write_text(UNIT.read_text("utf-8").replace("/opt/triaged/bin/triaged", "/bin/true"))
-    told = analysed("verify", "--man=no", str(copy))
-    ours = [line for line in told.stderr.splitlines() if UNIT.name in line]
+    for unit in (UNIT, TRAINING, TIMER):
+        text = unit.read_text("utf-8").replace("/opt/triaged/bin/triaged", "/bin/true")
+        (tmp_path / unit.name).write_text(text, "utf-8")
+    told = analysed("verify", "--man=no", *map(str, sorted(tmp_path.iterdir())))
+    ours = [line for line in told.stderr.splitlines() if str(tmp_path) in line]
     assert not ours
     assert told.returncode == 0
 
 
 @needs_systemd
-def test_systemd_rates_the_exposure_as_low() -> None:
-    told = analysed("security", "--offline=true", f"--threshold={MOST_EXPOSURE}", str(UNIT))
+@pytest.mark.parametrize("unit", [UNIT, TRAINING], ids=lambda unit: unit.stem)
+def test_systemd_rates_the_exposure_as_low(unit) -> None:
+    told = analysed("security", "--offline=true", f"--threshold={MOST_EXPOSURE}", str(unit))
     if "Overall exposure" not in told.stdout:
         pytest.skip("this systemd-analyze cannot rate a file offline")
     assert told.returncode == 0, told.stdout.splitlines()[-1]
-    strict = analysed("security", "--offline=true", "--threshold=1", str(UNIT))
+    strict = analysed("security", "--offline=true", "--threshold=1", str(unit))
     assert strict.returncode != 0  # the threshold is looked at
