@@ -176,11 +176,11 @@ class Daemon:
                 raise StateDamaged(
                     f"{self._configuration.daemon.state}: the daemon ends to be started anew"
                 )
+            self._web.call(self._web_pulse.beat)
+            self._lifeline.look()
             if self._read is not None and self._hung_up.is_set():
                 self._hung_up.clear()
                 self._reload(self._read)
-            self._web.call(self._web_pulse.beat)
-            self._lifeline.look()
 
     def stop(self) -> None:
         """Ask every part to end; `__exit__` waits for them."""

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import sys
 from contextlib import suppress
 from typing import TextIO, cast
@@ -11,6 +12,12 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from connector.clean import mask
 from connector.redaction import redact
+
+JOURNAL_STREAM = "JOURNAL_STREAM"
+"""Set by systemd: device and inode of the stream that is the journal (systemd.exec(5))."""
+
+_PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
+"""Levels of syslog, by which `journalctl --priority` chooses."""
 
 _TEXTS = frozenset({"error", "detail", "warning", "reason"})
 """Keys of our events that hold sentences; the others hold names and figures."""
@@ -25,6 +32,8 @@ def configure(*, stream: TextIO | None = None, json: bool | None = None) -> None
         if as_json
         else structlog.dev.ConsoleRenderer(colors=target.isatty())
     )
+    if _is_journal(stream or sys.stderr, os.environ.get(JOURNAL_STREAM, "")):
+        renderer = _Prioritised(renderer)
     stamps: list[Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -36,6 +45,29 @@ def configure(*, stream: TextIO | None = None, json: bool | None = None) -> None
         cache_logger_on_first_use=False,
     )
     _configure_libraries(target, stamps, renderer)
+
+
+class _Prioritised:
+    """Puts the level before a line in the form that the journal takes for it and takes off again.
+
+    See sd-daemon(3); it needs no library.
+    """
+
+    def __init__(self, renderer: Processor) -> None:
+        self._renderer = renderer
+
+    def __call__(self, logger: WrappedLogger, name: str, event: EventDict) -> str:
+        priority = _PRIORITIES.get(str(event.get("level")), _PRIORITIES["info"])
+        return f"<{priority}>{self._renderer(logger, name, event)!s}"
+
+
+def _is_journal(stream: TextIO, told: str) -> bool:
+    """Tell whether a stream is the one that systemd said to be the journal."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # it is closed, or no file at all
+        return False
+    return told == f"{found.st_dev}:{found.st_ino}"
 
 
 class _Patient(io.TextIOBase):

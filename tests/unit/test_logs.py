@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -52,3 +53,24 @@ def test_the_place_of_an_error_is_told_without_its_words() -> None:
         told = logs.place(error)
     assert told.startswith("test_logs.py:")
     assert logs.place(None) == "unknown"
+
+
+@pytest.mark.parametrize("is_journal", [True, False])
+def test_the_journal_is_told_how_grave_each_line_is(tmp_path, monkeypatch, is_journal) -> None:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "level", root.level)
+    with (tmp_path / "stream").open("w+", encoding="utf-8") as stream:
+        found = os.fstat(stream.fileno())
+        inode = found.st_ino if is_journal else found.st_ino + 1
+        monkeypatch.setenv(logs.JOURNAL_STREAM, f"{found.st_dev}:{inode}")
+        logs.configure(stream=stream, json=True)
+        structlog.get_logger().info("ready")
+        structlog.get_logger().error("loop_stuck", loop="web")
+        logging.getLogger("some.library").warning("odd")
+        structlog.reset_defaults()
+        root.handlers[0].flush()
+        stream.seek(0)
+        told = stream.read().splitlines()
+    expected = ["<6>{", "<3>{", "<4>{"] if is_journal else ["{"] * 3
+    assert [line[: len(start)] for line, start in zip(told, expected, strict=True)] == expected
