@@ -133,9 +133,7 @@ class Life:
 
     def reboot(self) -> None:
         """Boot the machine anew; the desks are gone with it, and others begin."""
-        self.machine.try_to("systemctl", "reboot")
-        Event().wait(5)
-        until("it is up again", self.machine.is_up)
+        self.machine.reboot()
         until("the service is ready", self.unit.is_up)
         began = int(self.machine.run("systemctl", "show", "-P", "UserspaceTimestampMonotonic"))
         say("boot to ready", f"{self.unit.seconds('ActiveEnter') - began / 1e6:.2f} s")

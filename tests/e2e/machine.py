@@ -18,11 +18,16 @@ from ruamel.yaml import YAML
 PREFIX = "TRIAGED_MACHINE"
 """The variable with the command that runs others as root on the machine, such as `ssh root@lab`."""
 
+REBOOT = "TRIAGED_MACHINE_REBOOT"
+"""The variable with a command that boots the machine anew from outside, for a container whose
+keeper ends with it; without it, `systemctl reboot` is run inside."""
+
 PATIENCE = 120.0
 """Seconds after which an awaited thing is taken as not coming; where more is normal it is said."""
 
 LOOK_AGAIN = 0.2
 FIRST_PORT = 9100
+BOOT = "/proc/sys/kernel/random/boot_id"
 WORDS = "/run/triaged-words"
 NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -103,6 +108,16 @@ class Machine:
         told = json.dumps([method, url, body, dict(headers)])
         status, text = json.loads(self.run("python3", "-c", CALL, given=told))
         return status, text
+
+    def reboot(self) -> None:
+        """Boot it anew, and wait until it is up."""
+        if outside := shlex.split(os.environ.get(REBOOT, "")):
+            subprocess.run(outside, check=True, timeout=300)
+        else:
+            before = self.run("cat", BOOT)
+            self.try_to("systemctl", "reboot")
+            until("it has gone down", lambda: self.try_to("cat", BOOT).stdout != before)
+        until("it is up again", self.is_up)
 
     def is_up(self) -> bool:
         """Tell whether it has booted."""
