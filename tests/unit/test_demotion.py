@@ -1,5 +1,6 @@
 """A class comes down by what people do on the desk, and goes up by a person's word alone."""
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from connector.metrics import Metrics
 from connector.model import Aspect, Mode, Status
 from connector.store import Store
 
+LABELS = ("network", "hardware", "software", "security", "account", "service_request")
 CATEGORY = replace(rule(Aspect.CATEGORY, "category"), precision=0.9)
 
 
@@ -78,6 +80,20 @@ def test_corrections_take_a_class_down_and_no_other(ladder, adapter, store, cloc
     assert adapter.read(other).fields["category"] == "hardware"
     verdict = store.ledger.of(ACME, later)[-1].verdicts[0]
     assert verdict.reason == "demoted from auto: 0 of the last 12 were right, 0.9 was asked"
+
+
+def test_labels_that_are_shuffled_after_day_30_demote_their_class_in_time(ladder, clock) -> None:
+    """24 judged answers are predicted for .9 (ADR 0025); before, a class may have 300 good ones."""
+    draw = random.Random(4)
+    for _ in range(6):
+        ladder.tickets(10)
+        clock.pass_time(5 * 86_400)
+    wrong = 0
+    while ladder.mode() is Mode.AUTO and wrong <= 24:
+        ladder.tickets(1, wish=draw.choice(LABELS))
+        wrong += 1
+    assert ladder.mode() is Mode.SUGGEST
+    assert wrong <= 24
 
 
 def test_what_was_taken_down_is_down_after_a_restart(ladder, store) -> None:
