@@ -86,8 +86,10 @@ def main(wheel: Path, python: str, output: Path, lock: Path, version: str | None
         _control(stage, version, minor)
         _settle(stage)
         # One thread, for the same bytes anywhere; dpkg reads zstd since Debian 12.
-        options = ("--root-owner-group", "-Zzstd", "-z12", "--threads-max=1")
-        _run("dpkg-deb", *options, "--build", str(stage), str(package))
+        options = ("--root-owner-group", "-Zzstd", "--threads-max=1")
+        level = os.environ.get("DPKG_DEB_COMPRESSOR_LEVEL", "12")
+        build = ("dpkg-deb", *options, "--build", str(stage), str(package))
+        _run(*build, DPKG_DEB_COMPRESSOR_LEVEL=level)
 
 
 def _environment(stage: Path, wheel: Path, lock: Path, python: str) -> str:

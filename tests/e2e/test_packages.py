@@ -194,7 +194,8 @@ def debian(wheel, tmp_path_factory) -> Callable[..., Path]:
         if made := [*into.glob(f"triaged_{version}_*.deb")]:
             return made[0]
         options = ("--lock", str(empty), "--output", str(into), "--version", version)
-        run(sys.executable, str(ROOT / "package" / "deb.py"), str(wheel), *options)
+        make = (sys.executable, str(ROOT / "package" / "deb.py"), str(wheel))
+        run(*make, *options, DPKG_DEB_COMPRESSOR_LEVEL="1")
         [new] = into.glob(f"triaged_{version}_*.deb")
         return new
 
