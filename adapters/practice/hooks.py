@@ -52,3 +52,18 @@ class Caller:
             invocation.status = self.post(url, body, headers).status_code
         except requests.RequestException:
             return
+
+
+class OneReceiver(Caller):
+    """Tells one receiver at `url`, if there is one, and keeps what it was told."""
+
+    def __init__(self, timeout: float) -> None:
+        super().__init__(timeout)
+        self.url = ""
+        self.invocations: list[Invocation] = []
+
+    def tell(self, name: str, ticket: str, body: bytes, headers: dict[str, str]) -> None:
+        """Make one call, which is known by `name`, in the background."""
+        told = Invocation(id=name, ticket=ticket)
+        self.invocations.append(told)
+        self.start(self.call, told, self.url, body, headers)

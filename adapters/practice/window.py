@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from http import HTTPStatus
+
+from adapters.practice.exchange import Refusal, Reply
 
 MINUTE, HOUR = 60.0, 3600.0
 
@@ -30,3 +33,9 @@ class Window:
     def left(self) -> int:
         """The whole seconds until then: 1 at least."""
         return max(int(self.ends_at - self._now().timestamp()), 1)
+
+    def hold(self, granted: int) -> None:
+        """Count a call, and refuse it over what is granted; 0 grants all."""
+        if self.take() >= granted > 0:
+            wait = {"Retry-After": str(self.left)}
+            raise Refusal(Reply(status=HTTPStatus.TOO_MANY_REQUESTS, headers=wait))

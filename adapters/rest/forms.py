@@ -2,12 +2,11 @@
 
 import re
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from adapters.origin import Origin
+from adapters.address import based_url
 from adapters.rest.pointer import is_pointer
 from adapters.rest.template import names_in
 
@@ -22,33 +21,6 @@ class Part(BaseModel):
     """A part of the section: frozen, and refusing keys that it does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-def _desk_url(value: str) -> str:
-    """Give the address as `scheme://host[:port][/path]`, without a slash at its end."""
-    try:
-        parts, origin = urlsplit(value), Origin.of(value)
-    except ValueError:
-        raise _bad_url() from None
-    path = parts.path.rstrip("/")
-    more = parts.query or parts.fragment or "@" in parts.netloc or ".." in path
-    if not origin.host or more or (path and not _PATH.fullmatch(path)):
-        raise _bad_url()
-    if origin.scheme == "http" and not origin.is_loopback:
-        raise PydanticCustomError(
-            "url_in_clear", "write https; http is only for a server on this machine"
-        )
-    if origin.scheme not in {"http", "https"}:
-        raise _bad_url()
-    return f"{origin.scheme}://{parts.netloc.lower()}{path}"
-
-
-def _bad_url() -> PydanticCustomError:
-    return PydanticCustomError(
-        "desk_url",
-        "write the address that all of the API's paths follow, such as "
-        "https://desk.acme.example/api/v2",
-    )
 
 
 def _plain_path(value: str) -> str:
@@ -116,7 +88,13 @@ def _template(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-DeskUrl = Annotated[str, AfterValidator(_desk_url)]
+DeskUrl = Annotated[
+    str,
+    based_url(
+        "the address that all of the API's paths follow, such as https://desk.acme.example/api/v2",
+        re.compile(r"(/[\w.~:{}-]+)*", re.ASCII),
+    ),
+]
 PlainPath = Annotated[str, AfterValidator(_plain_path)]
 PathWithId = Annotated[str, AfterValidator(_path_with_id)]
 WebUrl = Annotated[str, AfterValidator(_web_url)]

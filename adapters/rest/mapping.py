@@ -13,6 +13,7 @@ from adapters.rest.client import text_of
 from adapters.rest.config import MessagesOptions, RestDesk
 from adapters.rest.fields import FieldOptions, StaffOptions, TagsOptions
 from adapters.rest.pointer import ABSENT, follow
+from adapters.values import plain, same
 from connector.errors import Rejected
 from connector.model import (
     TAGS,
@@ -154,17 +155,6 @@ def fields_of(raw: Json, options: RestDesk) -> Mapping[str, FieldValue]:
     return MappingProxyType(values)
 
 
-def same(one: FieldValue, other: FieldValue) -> bool:
-    """Whether two values are the same to a desk: order of choices, empty and missing."""
-    return _plain(one) == _plain(other)
-
-
-def _plain(value: FieldValue) -> str | tuple[str, ...]:
-    if isinstance(value, tuple):
-        return tuple(sorted(value)) or ""
-    return "" if value is None else str(value)
-
-
 def is_set(ticket: Ticket, update: FieldUpdate) -> bool:
     """Whether nothing is left to do for an update."""
     if update.field == TAGS:
@@ -220,8 +210,8 @@ def revision_of(raw: Json, options: RestDesk, fields: Mapping[str, FieldValue]) 
     number = _id(raw, told.revision)
     stamp = "" if told.updated is None else str(follow(raw, told.updated))
     people = [_id(raw, told.group), _id(raw, told.assignee), str(follow(raw, told.status))]
-    plain = {name: _plain(value) for name, value in fields.items()}
-    return f"{number or stamp}.{digest([plain, _text(raw, told.subject), *people, stamp])}"
+    held = {name: plain(value) for name, value in fields.items()}
+    return f"{number or stamp}.{digest([held, _text(raw, told.subject), *people, stamp])}"
 
 
 def digest(value: Any) -> str:

@@ -26,6 +26,7 @@ from adapters.rt.mapping import Thread
 from adapters.rt.people import Warnings, staff_of
 from adapters.rt.place import Passed, Place
 from adapters.rt.webhook import read_delivery
+from adapters.values import is_number
 from connector.errors import Conflict, Gone, Rejected, Unauthorized
 from connector.model import (
     Cursor,
@@ -186,7 +187,7 @@ class RequestTrackerAdapter:
 
     def fetch(self, ids: Sequence[TicketId]) -> Sequence[Ticket]:
         """Read tickets fifty at a time: their rows, who said something, and what."""
-        wanted = iter(dict.fromkeys(each for each in ids if mapping.is_number(each)))
+        wanted = iter(dict.fromkeys(each for each in ids if is_number(each)))
         found: list[Ticket] = []
         while chunk := list(islice(wanted, TICKETS_PER_CALL)):
             rows = list(self._client.tickets_of(chunk))
@@ -273,7 +274,7 @@ class RequestTrackerAdapter:
         return mapping.address(self._options.url, ticket)
 
     def _read(self, ticket: Ticket) -> tuple[Json, str]:
-        if not mapping.is_number(ticket.id):
+        if not is_number(ticket.id):
             raise Gone(f"ticket {ticket.id!r}: not a number of this desk")
         raw, tag = self._client.ticket(ticket.id)
         if id_of(raw) != ticket.id:

@@ -2,42 +2,18 @@
 
 import re
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from adapters.origin import Origin
+from adapters.address import based_url
 from connector.ports import SecretName
 
-_PATH = re.compile(r"(/[\w.~-]+)*", re.ASCII)
-
-
-def _desk_url(value: str) -> str:
-    """Give the address as `scheme://host[:port][/path]`, without the path of any API."""
-    try:
-        parts, origin = urlsplit(value), Origin.of(value)
-    except ValueError:
-        raise _bad_url() from None
-    path = parts.path.rstrip("/")
-    more = parts.query or parts.fragment or "@" in parts.netloc or "/REST" in f"{path}/"
-    if not origin.host or more or not _PATH.fullmatch(path):
-        raise _bad_url()
-    if origin.scheme == "http" and not origin.is_loopback:
-        raise PydanticCustomError(
-            "url_in_clear", "write https; http is only for a server on this machine"
-        )
-    if origin.scheme not in {"http", "https"}:
-        raise _bad_url()
-    return f"{origin.scheme}://{parts.netloc.lower()}{path}"
-
-
-def _bad_url() -> PydanticCustomError:
-    return PydanticCustomError(
-        "desk_url",
-        "write the address at which people open Request Tracker, such as https://rt.acme.example "
-        "or https://acme.example/rt",
-    )
+_URL = based_url(
+    "the address at which people open Request Tracker, such as https://rt.acme.example or "
+    "https://acme.example/rt",
+    re.compile(r"(/(?!REST)[\w.~-]+)*", re.ASCII),
+)
 
 
 def _priorities(value: dict[str, int]) -> dict[str, int]:
@@ -52,7 +28,7 @@ class RequestTrackerDesk(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     platform: Literal["rt"]
-    url: Annotated[str, AfterValidator(_desk_url)] = Field(
+    url: Annotated[str, _URL] = Field(
         description="The address at which people open Request Tracker, such as "
         "https://rt.acme.example or https://acme.example/rt."
     )

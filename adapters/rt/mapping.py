@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -19,6 +19,7 @@ from adapters.rt.catalog import (
     id_of,
     rows_by_key,
 )
+from adapters.values import plain, same, time_of
 from connector.errors import Rejected
 from connector.model import (
     TAGS,
@@ -64,17 +65,6 @@ class Thread:
     """Whether somebody else wrote to them."""
 
 
-def is_number(text: str) -> bool:
-    """Whether this can be a ticket's number: ASCII digits, few enough for any database."""
-    return re.fullmatch(r"[0-9]{1,18}", text) is not None
-
-
-def time_of(value: object) -> datetime:
-    """Read an ISO 8601 time as aware UTC; raises `ValueError`."""
-    moment = datetime.fromisoformat(str(value))
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
 def _ticket_time(raw: Json, key: str) -> datetime:
     try:
         return time_of(raw.get(key))
@@ -99,17 +89,6 @@ def priority_of(value: object, priorities: Mapping[str, int]) -> FieldValue:
         return None
     reached = [each for each in names if each <= number]
     return names[max(reached)] if reached else number
-
-
-def same(one: FieldValue, other: FieldValue) -> bool:
-    """Whether the desk holds the same for both: blank ends, order of choices."""
-    return _plain(one) == _plain(other)
-
-
-def _plain(value: FieldValue) -> str | tuple[str, ...]:
-    if isinstance(value, tuple):
-        return tuple(sorted(each.strip() for each in value)) or ""
-    return "" if value is None else str(value).strip()
 
 
 def custom_rows(raw: Json) -> list[Json]:
@@ -199,7 +178,7 @@ def revision_of(raw: Json, fields: Mapping[str, FieldValue]) -> str:
     RT's own mark, the newest transaction's number, is not in the rows of a search; the time alone
     has a grain of one second.
     """
-    held = {key: _plain(value) for key, value in fields.items()}
+    held = {key: plain(value) for key, value in fields.items()}
     told = json.dumps([held, raw.get("Subject"), id_of(raw.get("Priority"))], sort_keys=True)
     digest = hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return f"{raw.get('LastUpdated')}.{digest}"

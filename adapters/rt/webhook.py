@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from adapters import proof, strictjson
 from adapters.rt.catalog import id_of
-from adapters.rt.mapping import time_of
+from adapters.values import time_of
 from connector.errors import Unreadable
 from connector.model import Delivery, Secret, TicketId
 
@@ -36,6 +36,6 @@ def read_delivery(body: bytes, headers: Mapping[str, str], keys: Sequence[Secret
         raise Unreadable('the webhook\'s body has no "ticket"')
     try:
         sent_at = time_of(event.get("time"))
-    except (ValueError, OverflowError):
+    except ValueError:
         raise Unreadable('the webhook\'s body has no "time" in ISO 8601') from None
     return Delivery(id=given, tickets=(TicketId(ticket),), sent_at=sent_at)

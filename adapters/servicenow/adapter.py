@@ -10,6 +10,7 @@ from adapters.servicenow import catalog, changes, mapping, past, webhook
 from adapters.servicenow.client import ServiceNowClient
 from adapters.servicenow.config import ServiceNowDesk
 from adapters.servicenow.query import STAMP, SYS_ID, Condition, Json, text_of
+from adapters.values import same
 from connector.errors import ConfigError, Conflict, Gone, Rejected
 from connector.model import (
     TAGS,
@@ -329,7 +330,7 @@ class ServiceNowAdapter:
         if present.status is Status.DELETED:
             raise Gone(f"ticket {ticket.id} counts no more")
         moved = present.revision != ticket.revision or any(
-            not mapping.same(present.fields.get(each.field), ticket.fields.get(each.field))
+            not same(present.fields.get(each.field), ticket.fields.get(each.field))
             for each in updates
         )
         if moved:
@@ -371,7 +372,7 @@ class ServiceNowAdapter:
         as_before = [
             each.field
             for each in left
-            if mapping.same(after.fields.get(each.field), present.fields.get(each.field))
+            if same(after.fields.get(each.field), present.fields.get(each.field))
         ]
         if as_before:
             raise Rejected(
@@ -394,4 +395,4 @@ def _stands(ticket: Ticket, update: FieldUpdate) -> bool:
         added = not update.value or update.value in ticket.tags
         gone = update.replaces == update.value or update.replaces not in ticket.tags
         return added and gone
-    return mapping.same(ticket.fields.get(update.field), update.value)
+    return same(ticket.fields.get(update.field), update.value)

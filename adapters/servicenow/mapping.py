@@ -91,17 +91,6 @@ def raw_of(value: FieldValue) -> str:
     return "" if value is None else str(value)
 
 
-def same(one: FieldValue, other: FieldValue) -> bool:
-    """Whether the desk holds the same for both: blank ends, number or text, order of choices."""
-    return _plain(one) == _plain(other)
-
-
-def _plain(value: FieldValue) -> str | tuple[str, ...]:
-    if isinstance(value, tuple):
-        return tuple(sorted(value)) or ""
-    return raw_of(value).strip()
-
-
 def ticket_of(
     row: Json,
     fields: Mapping[str, FieldInfo],

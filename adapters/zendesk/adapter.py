@@ -8,6 +8,7 @@ from typing import Self
 
 from adapters.http import Pacer
 from adapters.progress import share
+from adapters.values import is_number, same
 from adapters.zendesk import mapping
 from adapters.zendesk.client import TICKETS_PER_CALL, ZendeskClient
 from adapters.zendesk.config import ZendeskDesk
@@ -149,7 +150,7 @@ class ZendeskAdapter:
 
     def fetch(self, ids: Sequence[TicketId]) -> Sequence[Ticket]:
         """Read tickets by hundreds, and the comments of those that have replies."""
-        wanted = iter(ticket_id for ticket_id in ids if ticket_id.isdecimal())
+        wanted = iter(dict.fromkeys(ticket_id for ticket_id in ids if is_number(ticket_id)))
         found: list[Ticket] = []
         while chunk := list(islice(wanted, TICKETS_PER_CALL)):
             for raw in self._client.tickets(chunk):
@@ -199,7 +200,7 @@ class ZendeskAdapter:
         if present.status is Status.DELETED:
             raise Gone(f"ticket {ticket.id} is deleted")
         moved = present.revision != ticket.revision or any(
-            not mapping.same(present.fields.get(each.field), ticket.fields.get(each.field))
+            not same(present.fields.get(each.field), ticket.fields.get(each.field))
             for each in updates
             if each.field != TAGS
         )
@@ -208,7 +209,7 @@ class ZendeskAdapter:
         return present
 
     def _read(self, ticket: Ticket) -> Ticket:
-        if not ticket.id.isdecimal():
+        if not is_number(ticket.id):
             raise Gone(f"ticket {ticket.id!r}: not an id of this desk")
         return self._carried(self._client.ticket(ticket.id), ticket)
 
@@ -265,7 +266,7 @@ class ZendeskAdapter:
 
 
 def _is_set(ticket: Ticket, update: FieldUpdate) -> bool:
-    return mapping.same(ticket.fields.get(update.field), update.value)
+    return same(ticket.fields.get(update.field), update.value)
 
 
 def _missing_rights(me: Json) -> Iterator[str]:

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from adapters.values import time_of
 from connector.errors import Rejected
 from connector.model import (
     TAGS,
@@ -62,12 +63,6 @@ def id_of(value: object) -> str:
     return str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
 
 
-def time_of(value: object) -> datetime:
-    """Read an ISO 8601 time as aware UTC; raises `ValueError`."""
-    moment = datetime.fromisoformat(str(value))
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
 def _ticket_time(raw: Json, key: str) -> datetime:
     try:
         return time_of(raw.get(key))
@@ -89,19 +84,6 @@ def value_of(raw: object) -> FieldValue:
     if isinstance(raw, list | tuple):
         return tuple(str(item) for item in raw)
     return str(raw)
-
-
-def same(one: FieldValue, other: FieldValue) -> bool:
-    """Whether the desk holds the same for both: blank ends, number or text, order of choices."""
-    return _plain(one) == _plain(other)
-
-
-def _plain(value: FieldValue) -> str | tuple[str, ...]:
-    if isinstance(value, tuple):
-        return tuple(sorted(value))
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else str(value).strip()
 
 
 def fields_of(raw: Json) -> Mapping[str, FieldValue]:

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from adapters import proof, strictjson
-from adapters.zendesk.mapping import id_of, time_of
+from adapters.values import time_of
+from adapters.zendesk.mapping import id_of
 from connector.errors import Forged, Unreadable
 from connector.model import Delivery, Secret, TicketId
 
@@ -17,7 +18,7 @@ TIMESTAMP = "x-zendesk-webhook-signature-timestamp"
 INVOCATION = "x-zendesk-webhook-invocation-id"
 
 _TICKET_EVENT = "zen:event-type:ticket."
-_ID = re.compile(r"[0-9]{1,20}")
+_ID = re.compile(r"[0-9]{1,18}")
 
 
 def signature(secret: Secret, timestamp: str, body: bytes) -> str:
@@ -44,7 +45,7 @@ def read_delivery(body: bytes, headers: Mapping[str, str], keys: Sequence[Secret
 def _attempted(timestamp: str) -> datetime:
     try:
         return time_of(timestamp)
-    except (ValueError, OverflowError):
+    except ValueError:
         raise Forged("the webhook's timestamp is not ISO 8601") from None
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from adapters.values import same
 from adapters.zendesk import mapping
 from connector.errors import Rejected
 from connector.model import TAGS, Agent, Aspect, FieldKind, FieldUpdate, FieldValue, Status
@@ -148,14 +149,14 @@ def test_a_row_of_the_export_is_an_id_and_a_version() -> None:
     ],
 )
 def test_what_the_desk_holds_alike_is_the_same(one: FieldValue, other: FieldValue) -> None:
-    assert mapping.same(one, other)
+    assert same(one, other)
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [(None, "a"), ("a", "b"), (("a",), ("a", "b")), (1, 2), (False, None)]
 )
 def test_what_differs_is_not_the_same(one: FieldValue, other: FieldValue) -> None:
-    assert not mapping.same(one, other)
+    assert not same(one, other)
 
 
 def test_updates_become_the_attributes_of_one_call() -> None:

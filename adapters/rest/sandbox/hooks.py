@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from adapters.practice.hooks import Caller, Invocation
+from adapters.practice.hooks import OneReceiver
 from adapters.rest.config import WebhookOptions
 from adapters.rest.sandbox.dialects import DIALECTS, MODERN
 from adapters.rest.sandbox.state import Filed
@@ -15,28 +15,21 @@ TIMEOUT = 10.0
 """Seconds that a receiver may take."""
 
 
-class Webhooks:
+class Webhooks(OneReceiver):
     """Calls one receiver in the background, once for each event."""
 
     def __init__(self, now: Callable[[], datetime], secret: Secret) -> None:
-        self.url = ""
+        super().__init__(TIMEOUT)
         self.dialect = MODERN
-        self.invocations: list[Invocation] = []
         self._now = now
         self._secret = secret
-        self._caller = Caller(TIMEOUT)
-
-    def close(self) -> None:
-        """Stop calling."""
-        self._caller.close()
 
     def announce(self, ticket: Filed) -> None:
         """Call the receiver, if there is one."""
         if self.url:
-            call = Invocation(id=str(len(self.invocations) + 1), ticket=str(ticket.id))
-            self.invocations.append(call)
-            body, headers = self.signed(str(ticket.id), call.id)
-            self._caller.start(self._caller.call, call, self.url, body, headers)
+            name = str(len(self.invocations) + 1)
+            body, headers = self.signed(str(ticket.id), name)
+            self.tell(name, str(ticket.id), body, headers)
 
     def signed(self, ticket: str, delivery: str) -> tuple[bytes, dict[str, str]]:
         """Give the body and the headers of a call."""

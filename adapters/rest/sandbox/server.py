@@ -33,10 +33,7 @@ class RestApi:
 
     def limits(self, granted: int) -> Mapping[str, str]:
         """Count a call; refuses it over the limit that the settings name."""
-        used = self._window.take()
-        if granted and used >= granted:
-            wait = {"Retry-After": str(self._window.left)}
-            raise Refusal(Reply(status=HTTPStatus.TOO_MANY_REQUESTS, headers=wait))
+        self._window.hold(granted)
         return {}
 
     def refusal(self, status: HTTPStatus, why: str) -> Refusal:

@@ -37,10 +37,7 @@ class RtApi:
 
     def limits(self, granted: int) -> Mapping[str, str]:
         """Refuse calls over the limit: RT has none, but what stands before it may have one."""
-        used = self._window.take()
-        if granted and used >= granted:
-            wait = {"Retry-After": str(self._window.left)}
-            raise Refusal(Reply(status=HTTPStatus.TOO_MANY_REQUESTS, headers=wait))
+        self._window.hold(granted)
         return {}
 
     def refusal(self, status: HTTPStatus, why: str) -> Refusal:

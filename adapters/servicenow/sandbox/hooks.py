@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 
-from adapters.practice.hooks import Caller, Invocation
+from adapters.practice.hooks import OneReceiver
 from adapters.servicenow.sandbox.state import TABLE, Row
 from adapters.servicenow.webhook import SIGNATURE, TIMESTAMP, signature
 from connector.model import Secret
@@ -13,19 +13,13 @@ TIMEOUT = 10.0
 """Seconds that a receiver may take."""
 
 
-class BusinessRule:
+class BusinessRule(OneReceiver):
     """Tells one receiver of arrivals, in the background."""
 
     def __init__(self, now: Callable[[], datetime], secret: Secret) -> None:
-        self.url = ""
-        self.invocations: list[Invocation] = []
+        super().__init__(TIMEOUT)
         self._now = now
         self._secret = secret
-        self._caller = Caller(TIMEOUT)
-
-    def close(self) -> None:
-        """Stop telling."""
-        self._caller.close()
 
     def announce(self, row: Row) -> None:
         """Tell the receiver of a row, as it is now."""
@@ -33,8 +27,6 @@ class BusinessRule:
             return
         told = {"table": TABLE, **{name: row[name] for name in ("sys_id", "sys_mod_count")}}
         name = f"{row['sys_id']}.{row['sys_mod_count']}"
-        invocation = Invocation(id=name, ticket=row["sys_id"])
-        self.invocations.append(invocation)
         body = json.dumps(told).encode()
         timestamp = str(int(self._now().timestamp()))
         headers = {
@@ -42,4 +34,4 @@ class BusinessRule:
             TIMESTAMP: timestamp,
             SIGNATURE: signature(self._secret, timestamp, body),
         }
-        self._caller.start(self._caller.call, invocation, self.url, body, headers)
+        self.tell(name, row["sys_id"], body, headers)
