@@ -24,14 +24,18 @@ class Explainer:
         self._desk = desk
         self._store = store
 
-    def tell(self, ticket: Ticket, entry: Entry, slots: Collection[str]) -> None:
-        """Leave a note, or fill the field, about what was just set on a ticket.
+    def tell(
+        self, ticket: Ticket, entry: Entry, slots: Collection[str], *, quietly: bool = False
+    ) -> None:
+        """Leave a note, unless it shall be done quietly, and fill the field, about what was just
+        set on a ticket.
 
         It is a courtesy: what cannot be left is logged and not tried again, so that no note stands
         there twice and no ticket waits for one. Nothing is done where nothing is wanted.
         """
         wanted = self._desk.why
-        if not wanted.is_wanted:
+        has_note = wanted.note and not quietly
+        if not has_note and wanted.field is None:
             return
         why, adapter = self._why(ticket, entry, slots), self._desk.adapter
         # The field first: the note would make the ticket another one than it was when it was read.
@@ -43,7 +47,7 @@ class Explainer:
                 replaces=ticket.fields.get(wanted.field),
             )
             self._leave(ticket, lambda: adapter.write(ticket, (told,)))
-        if wanted.note and isinstance(adapter, LeavesNotes):
+        if has_note and isinstance(adapter, LeavesNotes):
             self._leave(ticket, lambda: adapter.leave_note(ticket, as_note(why)))
 
     def _leave(self, ticket: Ticket, leave: Callable[[], object]) -> None:

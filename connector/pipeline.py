@@ -15,7 +15,7 @@ from connector.errors import Conflict, Gone, Rejected
 from connector.explain import Explainer
 from connector.holdout import is_held_out
 from connector.model import Aspect, Prediction, Reading, Status, Ticket, TicketId
-from connector.store import Conclusion, Entry, Job, Outcome, Store
+from connector.store import BACKFILL, Conclusion, Entry, Job, Outcome, Store
 
 ATTEMPTS = 3
 """Times that a write is tried against a ticket that keeps changing under our hands."""
@@ -100,7 +100,10 @@ def triage(desk: Desk, store: Store, jobs: Sequence[Job]) -> Iterator[Ending]:
 def _explained(explainer: Explainer, ending: Ending) -> Ending:
     """Have a ticket tell what its answers rest on, unless an earlier try may have done so."""
     if ending.news is not None and ending.conclusion is not None:
-        explainer.tell(ending.news, ending.conclusion.entry, ending.conclusion.written)
+        # An old ticket's note would only ring at everybody's: thousands come in with a backlog.
+        quietly = ending.job.source == BACKFILL
+        conclusion = ending.conclusion
+        explainer.tell(ending.news, conclusion.entry, conclusion.written, quietly=quietly)
     return ending
 
 

@@ -18,6 +18,7 @@ from connector.model import (
     Status,
     Ticket,
     TicketId,
+    TicketRef,
     Verdict,
 )
 from connector.settings import WhySettings
@@ -124,6 +125,18 @@ def test_one_note_for_each_thing_that_the_requester_says(explaining, adapter, cl
         daemon.round()
     assert len(adapter.notes(ticket)) == 1, "our own note does not wake us"
     assert len(classifier.asked) == asked
+
+
+def test_a_backlog_is_worked_off_without_a_note(explaining, adapter, store, classifier) -> None:
+    daemon = explaining(NOTE)
+    ticket = adapter.arrive("network down", "nothing works here")
+    ref = TicketRef(id=ticket, version=adapter.read(ticket).revision)
+    store.backlog.take_in(ACME, [ref])
+    while daemon.worker.turn():
+        pass
+    assert adapter.read(ticket).fields["category"] == "network"
+    assert adapter.notes(ticket) == ()
+    assert len(classifier.asked) == 1, "and nothing is asked for it"
 
 
 @pytest.mark.parametrize("mode", [Mode.SHADOW, Mode.SUGGEST])
