@@ -128,26 +128,31 @@ def _named(one: Standing) -> str:
     return f"{one.aspect} {one.label}".strip()
 
 
+def show_advice(found: Sequence[Standing], console: Console) -> None:
+    """Print what was done about classes, or could be, a line each."""
+    for one in found:
+        if told := advice(one):
+            since = f" ({datetime.fromtimestamp(one.since, UTC):%Y-%m-%d})" if one.since else ""
+            console.print(f"{_named(one)}: {told}{since}", markup=False, highlight=False)
+
+
 def _show(found: Sequence[Standing]) -> None:
-    table = Table()
-    for heading in ("aspect", "class", "file", "now", "since"):
+    table = Table(box=None, pad_edge=False)
+    for heading in ("aspect", "class", "file", "now"):
         table.add_column(heading)
-    for heading in ("right", "judged", "asked", "evidence"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
+    for heading in ("right", "asked", "evidence"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for one in found:
         table.add_row(
             one.aspect,
             escape(one.label) or "(all)",
             one.wanted,
             f"[bold]{one.mode}[/bold]" if one.is_lowered else one.mode,
-            f"{datetime.fromtimestamp(one.since, UTC):%Y-%m-%d}" if one.since else "",
-            str(one.right),
-            str(one.judged),
+            f"{one.right} of {one.judged}",
             f"{one.asked:g}",
             f"{one.evidence:.1f}",
-            advice(one),
         )
-    table.caption = "evidence: at 20 it is certain to 95 % that less than `asked` is right"
-    table.caption_justify = "left"
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    console.print("evidence: 20 is 95 % certainty that less than `asked` is right", style="dim")
+    show_advice(found, console)

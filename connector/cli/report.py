@@ -15,7 +15,7 @@ from rich.table import Table
 from connector import arms, config, registry, report, secrets, shares
 from connector.cli import options
 from connector.cli.history import tenant_of
-from connector.cli.ladder import advice, as_told, standing_of
+from connector.cli.ladder import as_told, show_advice, standing_of
 from connector.cli.moment import Moment
 from connector.ladder import Standing
 from connector.settings import TenantSettings
@@ -173,7 +173,8 @@ def apart(row: arms.Row) -> str:
     if row.difference is None:
         return f"fewer than {arms.ENOUGH} in an arm"
     low, high = row.difference
-    told = f"{_signed(low, row.unit)} to {_signed(high, row.unit)}"
+    points = " points" if row.unit == "share" else ""
+    told = f"{_signed(low, row.unit)} to {_signed(high, row.unit)}{points}"
     return told if low * high > 0 else f"{told}: may be chance"
 
 
@@ -199,7 +200,8 @@ def _amount(value: float, unit: str) -> str:
 
 def _signed(value: float, unit: str) -> str:
     sign = "+" if value > 0 else "−" if value < 0 else ""
-    return f"{sign}{_amount(abs(value), unit)}"
+    size = f"{abs(value) * 100:.1f}" if unit == "share" else _amount(abs(value), unit)
+    return f"{sign}{size}"
 
 
 def _show(told: Told, console: Console) -> None:
@@ -209,11 +211,15 @@ def _show(told: Told, console: Console) -> None:
         console.print("Nothing was decided in this time.\n")
         return
     for funnel in told.funnels:
+        console.print()
         console.print(_funnel(funnel))
+    console.print()
     if told.classes:
         console.print(_classes(told.classes))
+        show_advice(told.classes, console)
     else:
         console.print("No class has been judged by a `precision` yet.")
+    console.print()
     if missing := verdict_on_arms(told):
         console.print(missing, highlight=False)
     else:
@@ -235,12 +241,16 @@ def _funnel(funnel: report.Funnel) -> Table:
 
 
 def _classes(classes: Sequence[Standing]) -> Table:
-    table = Table(title="Right, class by class, since each came to its level", title_justify="left")
+    table = Table(
+        title="Right, class by class, since each came to its level",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
     for heading in ("aspect", "class", "now"):
         table.add_column(heading)
     for heading in ("right", "95 %", "judged", "asked"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
+        table.add_column(heading, justify="right", no_wrap=True)
     for one in classes:
         table.add_row(
             one.aspect,
@@ -249,18 +259,16 @@ def _classes(classes: Sequence[Standing]) -> Table:
             *rate(one),
             str(one.judged),
             f"{one.asked:g}",
-            advice(one),
         )
     return table
 
 
 def _arms(told: arms.Comparison) -> Table:
     title = f"Triaged ({told.triaged} tickets) beside held out ({told.held_out})"
-    table = Table(title=title, title_justify="left")
-    for heading in ("", "triaged", "95 %", "held out", "95 %", "difference, 95 %"):
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, leading=1)
+    for heading in ("", "triaged, 95 %", "held out, 95 %", "difference, 95 %"):
         table.add_column(heading)
     for row in told.rows:
-        table.add_row(
-            row.name, *figure(row.triaged, row.unit), *figure(row.held_out, row.unit), apart(row)
-        )
+        figures = ("\n".join(figure(one, row.unit)) for one in (row.triaged, row.held_out))
+        table.add_row(row.name, *figures, apart(row).replace(": ", "\n"))
     return table
