@@ -80,6 +80,9 @@ def _bounded(rule: Rule, *bounds: Level | None) -> Step:
     for level in bounds:
         if level is not None and LADDER.index(level.mode) < LADDER.index(step.mode):
             step = replace(step, mode=level.mode, reason=level.reason)
+    if step.reason and step.mode is Mode.SUGGEST and not rule.can_suggest:
+        # Raised to a step that this desk has no tags for: `triaged ladder` does not ask desks.
+        return replace(step, mode=Mode.SHADOW)
     return step
 
 

@@ -135,6 +135,12 @@ def test_a_level_bounds_its_class_and_an_empty_one_all() -> None:
     assert whole.lowered_classes == 1
 
 
+def test_a_desk_without_tags_has_no_step_between_shadow_and_auto() -> None:
+    plain = replace(CATEGORY, can_suggest=False)
+    found = lowered(plain, [level("network", Mode.SUGGEST, reason="raised by hand")])
+    assert found.at("network").mode is Mode.SHADOW
+
+
 def test_a_level_never_goes_further_than_the_file() -> None:
     low = replace(CATEGORY, mode=Mode.SHADOW)
     assert lowered(low, [level("network", Mode.AUTO)]).at("network").mode is Mode.SHADOW
