@@ -7,6 +7,7 @@ the kernel allows that, or root.
 
 import ctypes
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ import click
 SEIZE, INTERRUPT, DETACH = 0x4206, 0x4207, 17
 ANY_THREAD = 0x40000000  # __WALL of waitpid(2)
 FROZEN = "frozen"
+LOOK_AGAIN = 0.1
 
 
 def thread_of(process: int, name: str) -> int:
@@ -63,7 +65,9 @@ def main() -> None:
     ask(INTERRUPT, thread)
     os.waitpid(thread, ANY_THREAD)
     click.echo(FROZEN)
-    sys.stdin.read()
+    while not select.select([sys.stdin], [], [], LOOK_AGAIN)[0]:
+        if os.waitpid(thread, ANY_THREAD | os.WNOHANG)[0]:
+            return  # the process was killed; only we could let its last thread go
     ask(DETACH, thread)
 
 
