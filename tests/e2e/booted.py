@@ -16,8 +16,8 @@ import secrets
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
@@ -235,7 +235,7 @@ class Life:
         say("secret rotated", "calls signed with the old and the new one are taken, others refused")
 
     def _signed(self, desk: Desk, key: str) -> int:
-        body, now = f'{{"detail": {{"id": "{secrets.randbelow(99)}"}}}}', str(int(time.time()))
+        body, now = '{"detail": {"id": "1"}}', datetime.now(UTC).isoformat(timespec="seconds")
         sign = signature(Secret(key), now, body.encode())
         headers = {SIGNATURE: sign, TIMESTAMP: now, INVOCATION: secrets.token_hex(8)}
         return self.machine.call("POST", f"{SERVED}/hooks/{desk.name}", body, headers)[0]
