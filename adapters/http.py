@@ -13,7 +13,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from adapters.allowance import Allowance
-from adapters.limits import told_limit, told_pause
+from adapters.limits import told_date, told_limit, told_pause
 from adapters.origin import Origin
 from connector.errors import Conflict, Gone, Rejected, Retry, TriagedError, Unauthorized
 from connector.ports import Clock
@@ -105,6 +105,8 @@ class DeskSession(requests.Session):
         self._tickets = re.compile(tickets)
         self._absent = absent
         self._allowance = Allowance(clock)
+        self.skew: float | None = None
+        """Seconds that the desk's clock is ahead of ours, by the last answer that told."""
         self.headers["User-Agent"] = "triaged"
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self.mount(f"{self.origin.scheme}://", HTTPAdapter(pool_maxsize=CONNECTIONS))
@@ -123,6 +125,7 @@ class DeskSession(requests.Session):
         except requests.RequestException as error:
             raise Retry(f"{where}: {type(error).__name__}") from None
         self._note_limits(response)
+        self._note_time(response)
         refused = self._error(response, where)
         if refused is not None:
             raise refused
@@ -146,6 +149,12 @@ class DeskSession(requests.Session):
         limit = told_limit(response.headers, now)
         if limit is not None:
             self._allowance.note(limit)
+
+    def _note_time(self, response: requests.Response) -> None:
+        """Compare the clocks; an answer that a cache kept for a while tells no time of today."""
+        told = told_date(response.headers)
+        if told is not None and "Age" not in response.headers:
+            self.skew = (told - self._clock.now()).total_seconds()
 
     def _error(self, response: requests.Response, where: str) -> TriagedError | None:
         if response.status_code < HTTPStatus.MULTIPLE_CHOICES:

@@ -72,6 +72,12 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     return max((part for part in parts if part is not None), default=None)
 
 
+def told_date(headers: Mapping[str, str]) -> datetime | None:
+    """Read the time at which an answer was made; `None` when it is missing or garbage."""
+    moment = _date(headers.get("Date", "").strip())
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
 def _pause(told: str, now: datetime) -> float | None:
     seconds = _seconds(told)
     if seconds is None:

@@ -106,7 +106,7 @@ def offered(
     found = {field.id: field for field in fields}
     return frozenset(
         (aspect, label, value)
-        for aspect, label, value in _needed(settings, engine)
+        for aspect, label, value in needed(settings, engine)
         if (field := found.get(getattr(settings.aspects, aspect).field)) is not None
         and (not label or value in field.options)
     )
@@ -119,7 +119,7 @@ def gone(
     known: frozenset[Need],
 ) -> frozenset[Need]:
     """Give what answers need, and the desk once had and has no more."""
-    return known.intersection(_needed(settings, engine)) - offered(settings, fields, engine)
+    return known.intersection(needed(settings, engine)) - offered(settings, fields, engine)
 
 
 def with_fields(
@@ -134,7 +134,8 @@ def with_fields(
     return replace(desk, fields=tuple(fields), wanted=wanted, known=known)
 
 
-def _needed(settings: TenantSettings, engine: Engine) -> Iterator[Need]:
+def needed(settings: TenantSettings, engine: Engine) -> Iterator[Need]:
+    """Yield the fields and options that answers need."""
     labels = _labels(settings, engine)
     for aspect, chosen in settings.aspects.active():
         if chosen.field == TAGS:

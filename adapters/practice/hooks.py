@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -17,8 +18,14 @@ class Invocation:
 
     id: str
     ticket: str
+    webhook: str = ""
     status: int = 0
     attempts: int = 0
+
+    @property
+    def outcome(self) -> str:
+        """Give the desk's word for how it went."""
+        return "success" if HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES else "failed"
 
 
 class Caller:

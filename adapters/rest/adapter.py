@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
+from adapters.inspection import ClockInspection
 from adapters.rest import changes, mapping, newest, past, writing
 from adapters.rest.client import RestClient, text_of
 from adapters.rest.config import MessagesOptions, RestDesk
@@ -112,6 +113,10 @@ class RestAdapter:
         ]
         if problems:
             raise ConfigError(problems)
+
+    def inspection(self) -> ClockInspection:
+        """Give what can be asked of this desk: its time alone."""
+        return ClockInspection(self._client.session)
 
     def describe_fields(self) -> Sequence[FieldInfo]:
         """List the fields of the options; of those whose values the desk lists, ask for these."""

@@ -65,6 +65,11 @@ class RestClient:
         self._session.auth = authorization(options.auth, options.account, key)
         self._session.headers["Accept"] = "application/json"
 
+    @property
+    def session(self) -> DeskSession:
+        """Give what all calls go through."""
+        return self._session
+
     def close(self) -> None:
         """Let go of connections."""
         self._session.close()

@@ -10,6 +10,7 @@ from math import ceil
 from types import MappingProxyType
 from typing import Self
 
+from adapters.inspection import ClockInspection
 from adapters.rt import catalog as catalogs
 from adapters.rt import mapping, threads
 from adapters.rt.catalog import Catalog, Json, id_of
@@ -101,6 +102,10 @@ class RequestTrackerAdapter:
             name=str(me.get("RealName") or me.get("Name") or account),
             warnings=tuple(warnings.all(str(me.get("EmailAddress") or ""))),
         )
+
+    def inspection(self) -> ClockInspection:
+        """Give what can be asked of this desk: its time alone."""
+        return ClockInspection(self._client.session)
 
     def describe_fields(self) -> Sequence[FieldInfo]:
         """List RT's own fields, tags where a field is named for them, and custom fields."""

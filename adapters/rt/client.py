@@ -62,6 +62,11 @@ class RtClient:
         )
         self._session.auth = authorize
 
+    @property
+    def session(self) -> DeskSession:
+        """Give what all calls go through."""
+        return self._session
+
     def close(self) -> None:
         """Let go of connections."""
         self._session.close()

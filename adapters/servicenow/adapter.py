@@ -9,6 +9,7 @@ from typing import Self
 from adapters.servicenow import catalog, changes, mapping, past, webhook
 from adapters.servicenow.client import ServiceNowClient
 from adapters.servicenow.config import ServiceNowDesk
+from adapters.servicenow.inspection import ServiceNowInspection
 from adapters.servicenow.query import STAMP, SYS_ID, Condition, Json, text_of
 from adapters.values import same
 from connector.errors import ConfigError, Conflict, Gone, Rejected
@@ -110,6 +111,10 @@ class ServiceNowAdapter:
             "may read them, such as itil"
         )
 
+    def inspection(self) -> ServiceNowInspection:
+        """Give what looks at the instance's own settings."""
+        return ServiceNowInspection(self._client, self._options)
+
     def describe_fields(self) -> Sequence[FieldInfo]:
         """List the columns of the table and of those that it extends; drop-downs with options."""
         self._known = self._describe()
@@ -194,13 +199,10 @@ class ServiceNowAdapter:
         columns = changes.STANDING
         now = self._clock.now()
         for rows, place, last in past.walk(self._client, self._table, columns, since, cursor):
-            standing = (row for row in rows if self._is_open(row))
-            items = tuple(mapping.ref_of(row, self._habits) for row in standing)
+            found = (row for row in rows if mapping.status_of(row, self._habits) is Status.OPEN)
+            items = tuple(mapping.ref_of(row, self._habits) for row in found)
             share = place.share(since, now)
             yield Page(items=items, cursor=place.cursor(), last=last, share=share)
-
-    def _is_open(self, row: Json) -> bool:
-        return mapping.status_of(row, self._habits) is Status.OPEN
 
     def fetch(self, ids: Sequence[TicketId]) -> Sequence[Ticket]:
         """Read tickets by fifties, and the comments of all of them in one more call."""

@@ -77,6 +77,11 @@ class ServiceNowClient:
         self._session.headers["Accept"] = "application/json"
         self._credential = sign_in(self._session, options, secret, clock)
 
+    @property
+    def session(self) -> DeskSession:
+        """Give what all calls go through."""
+        return self._session
+
     def close(self) -> None:
         """Let go of connections."""
         self._session.close()

@@ -12,6 +12,7 @@ from adapters.values import is_number, same
 from adapters.zendesk import mapping
 from adapters.zendesk.client import TICKETS_PER_CALL, ZendeskClient
 from adapters.zendesk.config import ZendeskDesk
+from adapters.zendesk.inspection import ZendeskInspection
 from adapters.zendesk.mapping import Json
 from adapters.zendesk.webhook import read_delivery
 from connector.errors import Conflict, Gone, Rejected, Retry, Unauthorized
@@ -83,6 +84,10 @@ class ZendeskAdapter:
                 f"trigger {trigger.get('title')!r} may mail requesters when triage sets a field: "
                 "add the condition that the current user is not the triage account"
             )
+
+    def inspection(self) -> ZendeskInspection:
+        """Give what looks at the account's own settings."""
+        return ZendeskInspection(self._client, self._hooks)
 
     def describe_fields(self) -> Sequence[FieldInfo]:
         """List system fields, tags and active custom fields; drop-downs with their option tags."""

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import requests
 from requests.auth import HTTPBasicAuth
@@ -68,6 +68,11 @@ class ZendeskClient:
         self._session.hooks["response"].append(_refuse_ignored)
         logging.getLogger("zenpy").setLevel(logging.WARNING)  # at DEBUG it logs ticket text
 
+    @property
+    def session(self) -> DeskSession:
+        """Give what all calls go through."""
+        return self._session
+
     def close(self) -> None:
         """Let go of connections."""
         self._session.close()
@@ -102,6 +107,39 @@ class ZendeskClient:
         """Read the triggers that are switched on."""
         response = self._session.get(f"{self._url}/api/v2/triggers/active.json")
         return list(json_object(response).get("triggers") or ())
+
+    def active_automations(self) -> list[Json]:
+        """Read the automations that are switched on."""
+        response = self._session.get(f"{self._url}/api/v2/automations/active.json")
+        return list(json_object(response).get("automations") or ())
+
+    def webhooks(self) -> list[Json]:
+        """Read the account's webhooks."""
+        response = self._session.get(f"{self._url}/api/v2/webhooks")
+        return list(json_object(response).get("webhooks") or ())
+
+    def signing_secret(self, webhook: str) -> str:
+        """Read the secret with which a webhook signs."""
+        url = f"{self._url}/api/v2/webhooks/{quote(webhook, safe='')}/signing_secret"
+        told = json_object(self._session.get(url)).get("signing_secret") or {}
+        return str(told.get("secret") or "")
+
+    def last_invocation(self, webhook: str) -> Json | None:
+        """Read how a webhook's newest call went; `None` before the first."""
+        url = f"{self._url}/api/v2/webhooks/{quote(webhook, safe='')}/invocations"
+        rows = json_object(self._session.get(url)).get("invocations") or ()
+        return max(rows, key=lambda row: str(row.get("latest_completed_at") or ""), default=None)
+
+    def ticket_field(self, field: str) -> Json:
+        """Read one ticket field."""
+        response = self._session.get(f"{self._url}/api/v2/ticket_fields/{int(field)}.json")
+        return dict(json_object(response).get("ticket_field") or {})
+
+    def set_field_options(self, field: str, options: Sequence[Json]) -> Json:
+        """Replace a drop-down's options; give the field as it came back."""
+        url = f"{self._url}/api/v2/ticket_fields/{int(field)}.json"
+        body = {"ticket_field": {"custom_field_options": list(options)}}
+        return dict(json_object(self._session.put(url, json=body)).get("ticket_field") or {})
 
     def tickets(self, ids: Sequence[str]) -> list[Json]:
         """Read at most `TICKETS_PER_CALL` tickets; ids that do not exist are left out."""

@@ -282,16 +282,22 @@ def _label(value: object) -> str:
 def mails_on_change(trigger: Json, account: str) -> bool:
     """Whether a trigger may mail the requester when triage changes a field.
 
-    It may when it notifies the requester, is not limited to new tickets or public comments, and
-    does not leave our account out.
+    It may when it notifies the requester, and does not spare us.
     """
     actions = trigger.get("actions") or ()
+    return not is_spared(trigger, account) and any(map(_tells_requester, actions))
+
+
+def is_spared(trigger: Json, account: str) -> bool:
+    """Whether our changes of fields do not set a trigger off.
+
+    It is limited to new tickets or public comments, or leaves our account out.
+    """
     conditions = (trigger.get("conditions") or {}).get("all") or ()
     limits = {(each.get("field"), str(each.get("value"))) for each in conditions}
-    spared = ("update_type", "Create") in limits or any(
+    return ("update_type", "Create") in limits or any(
         field == "comment_is_public" or value == account for field, value in limits
     )
-    return not spared and any(_tells_requester(action) for action in actions)
 
 
 def _tells_requester(action: Json) -> bool:

@@ -12,6 +12,7 @@ from past_suite import TellsOfThePast
 from people import SUBJECT, TEXT, Desk, category, present, read, tags, told, walk
 
 from connector.errors import Conflict, Forged, Gone, Rejected, Unreadable
+from connector.inspection import CanBeInspected, ShowsClock
 from connector.model import (
     Aspect,
     FieldKind,
@@ -55,6 +56,16 @@ class AdapterContract(TellsOfThePast):
         assert group in staff.groups
         assert agent in staff.agents
         assert group.id in agent.groups
+
+    def test_the_desks_time_is_told_after_an_answer(self, desk: Desk) -> None:
+        if not isinstance(desk.adapter, CanBeInspected):
+            pytest.skip("this desk's settings cannot be looked at")
+        desk.adapter.check()
+        inspection = desk.adapter.inspection()
+        assert isinstance(inspection, ShowsClock)
+        skew = inspection.clock_skew()
+        assert skew is not None
+        assert abs(skew) < 3600
 
     # reading
 

@@ -320,3 +320,15 @@ def test_an_origin_is_scheme_host_and_port(url: str, origin: tuple[str, str, int
 )
 def test_loopback_is_told_from_elsewhere(host: str, near: bool) -> None:  # noqa: FBT001
     assert Origin.of(f"http://{host}:8080/").is_loopback is near
+
+
+def test_the_desks_clock_is_compared_with_ours_by_its_answers(
+    session: DeskSession, script: Script
+) -> None:
+    assert session.skew is None
+    script.answer(200, "{}", Age="12")  # kept by a cache for a while: tells no time of today
+    session.get(script.url)
+    assert session.skew is None
+    session.get(script.url)
+    apart = (datetime.now(UTC) - NOW).total_seconds()
+    assert session.skew == pytest.approx(apart, abs=60)

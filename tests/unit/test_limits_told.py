@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.allowance import FREE, LONGEST_WAIT, RESERVE, Allowance
-from adapters.limits import LONGEST_PAUSE, UNTOLD_PAUSE, Limit, retry_after, told_limit, told_pause
+from adapters.limits import (
+    LONGEST_PAUSE,
+    UNTOLD_PAUSE,
+    Limit,
+    retry_after,
+    told_date,
+    told_limit,
+    told_pause,
+)
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SOON = NOW + timedelta(seconds=60)
@@ -189,3 +197,16 @@ def test_the_longest_pause_that_was_told_holds(pauses: list[float]) -> None:
     for pause in pauses:
         allowance.pause(pause)
     assert math.isclose(allowance.closed(), max(pauses), abs_tol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("told", "moment"),
+    [
+        ("Fri, 02 Jan 2026 03:04:05 GMT", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("Friday, 02-Jan-26 03:04:05 GMT", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("", None),
+        ("yesterday", None),
+    ],
+)
+def test_the_time_of_an_answer_is_read(told: str, moment: datetime | None) -> None:
+    assert told_date({"Date": told} if told else {}) == moment

@@ -72,6 +72,13 @@ _SUPPORT: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("reference", "choice", "active"),
         ),
         "sys_choice": ("name", "element", "value", "label", "language", "inactive", "sequence"),
+        "sys_script": (
+            *("name", "collection", "active", "when", "action_update"),
+            *("condition", "filter_condition", "script"),
+        ),
+        "sysevent_email_action": (
+            *("name", "collection", "active", "action_update", "condition", "event_name"),
+        ),
         "sys_journal_field": ("name", "element", "element_id", "value"),
     }
 )

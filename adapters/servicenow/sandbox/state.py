@@ -47,7 +47,8 @@ class DeskState:
         self.tables: dict[str, dict[str, Row]] = {
             name: {} for name in (*DISPLAYED, "sys_user_grmember", "sys_journal_field")
         }
-        self.tables.update(sys_dictionary={}, sys_choice={})
+        self.tables.update(sys_dictionary={}, sys_choice={}, sys_script={})
+        self.tables.update(sysevent_email_action={})
         self._numbers = 10_000
         self._describe()
         self.set_staff((), ())

@@ -38,6 +38,7 @@ class Webhook:
     url: str
     subscription: str = "conditional_ticket_events"
     name: str = "triage"
+    is_active: bool = True
     secret: Secret = field(default_factory=lambda: Secret(secrets.token_urlsafe(32)))
 
 
@@ -63,7 +64,10 @@ class Webhooks:
     def announce(self, ticket: Mapping[str, Any]) -> None:
         """Tell every receiver of a ticket."""
         for webhook in list(self.registered.values()):
-            invocation = Invocation(id=uuid4().hex.upper(), ticket=str(ticket["id"]))
+            if not webhook.is_active:
+                continue
+            number = uuid4().hex.upper()
+            invocation = Invocation(id=number, ticket=str(ticket["id"]), webhook=webhook.id)
             self.invocations.append(invocation)
             body = self._body(webhook, str(ticket["id"]))
             self._caller.start(self._deliver, webhook, body, invocation)

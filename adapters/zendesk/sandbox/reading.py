@@ -80,6 +80,22 @@ class ReadingCalls:
         """`GET /api/v2/triggers/active.json`."""
         return Reply(body={"triggers": self._state.triggers, "count": len(self._state.triggers)})
 
+    def automations(self, _request: Request) -> Reply:
+        """`GET /api/v2/automations/active.json`."""
+        rows = self._state.automations
+        return Reply(body={"automations": rows, "count": len(rows)})
+
+    def field(self, _request: Request, field_id: str) -> Reply:
+        """`GET /api/v2/ticket_fields/{id}.json`."""
+        return Reply(body={"ticket_field": self.found_field(field_id)})
+
+    def found_field(self, field_id: str) -> Raw:
+        """Give a ticket field; refuses the call when there is none."""
+        rows = [row for row in self._state.fields if str(row["id"]) == field_id]
+        if not rows:
+            raise not_found()
+        return rows[0]
+
     def ticket(self, request: Request, ticket_id: str) -> Reply:
         """`GET /api/v2/tickets/{id}.json`."""
         return Reply(body={"ticket": self._with_count(request, found(self._state, ticket_id))})

@@ -22,18 +22,21 @@ class ZendeskApi:
 
     def __init__(self, state: DeskState, hooks: Webhooks, token: Secret) -> None:
         self.reading = reading = ReadingCalls(state)
-        writing = WritingCalls(state, hooks)
+        writing = WritingCalls(state, hooks, reading)
         self._credential = f"{ACCOUNT}/token:{token.reveal()}".encode()
         self._window = Window(state.now, MINUTE)
         v2 = r"/api/v2"
         self._routes = (
             route("GET", rf"{v2}/users/me(\.json)?", lambda r, *_: reading.me(r)),
             route("GET", rf"{v2}/ticket_fields\.json", reading.fields),
+            route("GET", rf"{v2}/ticket_fields/{{id}}\.json", reading.field),
+            route("PUT", rf"{v2}/ticket_fields/{{id}}\.json", writing.change_field),
             route("GET", rf"{v2}/groups\.json", reading.groups),
             route("GET", rf"{v2}/group_memberships\.json", reading.memberships),
             route("GET", rf"{v2}/users/{{id}}/group_memberships\.json", reading.memberships_of),
             route("GET", rf"{v2}/users\.json", reading.users),
             route("GET", rf"{v2}/triggers/active\.json", reading.triggers),
+            route("GET", rf"{v2}/automations/active\.json", reading.automations),
             route("GET", rf"{v2}/tickets/show_many\.json", reading.show_many),
             route("GET", rf"{v2}/tickets/{{id}}\.json", reading.ticket),
             route("GET", rf"{v2}/tickets/{{id}}/comments\.json", reading.comments),
@@ -44,7 +47,9 @@ class ZendeskApi:
             route("DELETE", rf"{v2}/tickets/{{id}}\.json", writing.delete),
             route("PUT POST DELETE", rf"{v2}/tickets/{{id}}/tags\.json", writing.change_tags),
             route("GET", rf"{v2}/job_statuses/{{key}}\.json", writing.job),
+            route("GET", rf"{v2}/webhooks", writing.webhooks),
             route("POST", rf"{v2}/webhooks", writing.create_webhook),
+            route("GET", rf"{v2}/webhooks/{{key}}/invocations", writing.invocations),
             route("GET", rf"{v2}/webhooks/{{key}}/signing_secret", writing.signing_secret),
             route("POST", rf"{v2}/webhooks/test", writing.test_webhook),
         )

@@ -75,6 +75,7 @@ class DeskState:
         self.comments: dict[int, list[Raw]] = {}
         self.writes: dict[int, int] = {}
         self.triggers: list[Raw] = []
+        self.automations: list[Raw] = []
         self.fields: list[Raw] = [dict(field) for field in FIELDS]
         self.groups: list[Raw] = []
         self.users: list[Raw] = []

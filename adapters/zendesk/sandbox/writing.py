@@ -12,7 +12,7 @@ from adapters.zendesk.config import PUBLIC_TEST_SECRET
 from adapters.zendesk.mapping import PRIORITIES, STATUSES, TYPES
 from adapters.zendesk.sandbox.exchange import Refusal, Reply, Request, refusal
 from adapters.zendesk.sandbox.hooks import Webhook, Webhooks
-from adapters.zendesk.sandbox.reading import found, not_found, refuse_too_many, shown
+from adapters.zendesk.sandbox.reading import ReadingCalls, found, not_found, refuse_too_many, shown
 from adapters.zendesk.sandbox.state import TRIAGE_ID, DeskState, Raw
 from connector.model import Secret
 
@@ -30,8 +30,9 @@ _JOB_STEPS = ("queued", "working", "completed")
 class WritingCalls:
     """Answers that change the desk as the triage account."""
 
-    def __init__(self, state: DeskState, hooks: Webhooks) -> None:
+    def __init__(self, state: DeskState, hooks: Webhooks, reading: ReadingCalls) -> None:
         self._state = state
+        self._reading = reading
         self._hooks = hooks
         self._jobs: dict[str, tuple[list[Raw], list[str]]] = {}
 
@@ -154,6 +155,28 @@ class WritingCalls:
         }
         return Reply(body={"job_status": row})
 
+    def change_field(self, request: Request, field_id: str) -> Reply:
+        """`PUT /api/v2/ticket_fields/{id}.json`: options that are left out are gone."""
+        field = self._reading.found_field(field_id)
+        options = _object(request.body, "ticket_field").get("custom_field_options")
+        if not field.get("removable") or not isinstance(options, list):
+            raise refusal(HTTPStatus.FORBIDDEN, "Forbidden", "You do not have access to this")
+        field["custom_field_options"] = [{"name": e["name"], "value": e["value"]} for e in options]
+        return Reply(body={"ticket_field": field})
+
+    def webhooks(self, _request: Request) -> Reply:
+        """`GET /api/v2/webhooks`."""
+        return Reply(body={"webhooks": [_webhook_row(e) for e in self._hooks.registered.values()]})
+
+    def invocations(self, _request: Request, webhook_id: str) -> Reply:
+        """`GET /api/v2/webhooks/{id}/invocations`, the newest first."""
+        rows = [
+            {"id": each.id, "status": each.outcome, "status_code": each.status}
+            for each in reversed(self._hooks.invocations)
+            if each.webhook == webhook_id
+        ]
+        return Reply(body={"invocations": rows})
+
     def create_webhook(self, request: Request) -> Reply:
         """`POST /api/v2/webhooks`."""
         wanted = _object(request.body, "webhook")
@@ -235,7 +258,7 @@ def _webhook_row(webhook: Webhook) -> Raw:
         "id": webhook.id,
         "name": webhook.name,
         "endpoint": webhook.url,
-        "status": "active",
+        "status": "active" if webhook.is_active else "inactive",
         "http_method": "POST",
         "request_format": "json",
         "subscriptions": [webhook.subscription],
