@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
+from adapters.answers import paged_safely, read_safely
 from adapters.inspection import ClockInspection
 from adapters.rest import changes, mapping, newest, past, writing
 from adapters.rest.client import RestClient, text_of
@@ -65,6 +66,7 @@ class RestAdapter:
     def __exit__(self, *exc_info: object) -> None:
         self._client.close()
 
+    @read_safely
     def check(self) -> Identity:
         """Hold who the desk says that we are against who we should be, and try the pointers.
 
@@ -118,6 +120,7 @@ class RestAdapter:
         """Give what can be asked of this desk: its time alone."""
         return ClockInspection(self._client.session)
 
+    @read_safely
     def describe_fields(self) -> Sequence[FieldInfo]:
         """List the fields of the options; of those whose values the desk lists, ask for these."""
         self._known = self._describe()
@@ -139,6 +142,7 @@ class RestAdapter:
             self._known = self._describe()
         return self._known
 
+    @read_safely
     def staff(self) -> Staff:
         """List groups and agents, where the options say how; nobody otherwise."""
         told = self._options.staff
@@ -148,6 +152,7 @@ class RestAdapter:
             told, self._client.rows(told.groups), self._client.rows(told.agents)
         )
 
+    @paged_safely
     def changed_since(self, cursor: Cursor | None) -> Iterator[Page[TicketRef]]:
         """Yield what changed after `cursor`, or what is new, as `changes.by` says."""
         if self._options.changes.by == "updated":
@@ -164,6 +169,7 @@ class RestAdapter:
         page = self._client.page(self._options.tickets, {}, self._client.first)
         return changes.present(self._clock.now(), page.desk_time)
 
+    @paged_safely
     def history(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[Ticket]]:
         """Yield tickets resolved after `since`; subject and text are the present ones."""
         size = 1 if self._asks_for_each() else None
@@ -205,6 +211,7 @@ class RestAdapter:
         except Gone:
             return None
 
+    @paged_safely
     def backlog(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[TicketRef]]:
         """Yield open tickets that were filed or changed after `since`."""
         for rows, reached, last, share in self._past(Status.OPEN, since, cursor):
@@ -217,6 +224,7 @@ class RestAdapter:
         version = changes.version_of(row, self._options) if by_time else newest.NEW
         return changes.ref_of(row, version, self._options)
 
+    @read_safely
     def fetch(self, ids: Sequence[TicketId]) -> Sequence[Ticket]:
         """Read tickets one by one, and what was said on each."""
         wanted = dict.fromkeys(each for each in ids if mapping.is_id(each))
@@ -256,6 +264,7 @@ class RestAdapter:
         """Verify a call of the desk, then read which ticket it names."""
         return read_delivery(body, headers, self._hooks, self._options.webhook)
 
+    @read_safely
     def write(self, ticket: Ticket, updates: Sequence[FieldUpdate]) -> Ticket:
         """Set what differs in one call, if nobody came between reading and writing, and read back.
 

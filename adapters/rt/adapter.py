@@ -10,6 +10,7 @@ from math import ceil
 from types import MappingProxyType
 from typing import Self
 
+from adapters.answers import paged_safely, read_safely
 from adapters.inspection import ClockInspection
 from adapters.rt import catalog as catalogs
 from adapters.rt import mapping, threads
@@ -85,6 +86,7 @@ class RequestTrackerAdapter:
     def __exit__(self, *exc_info: object) -> None:
         self._client.close()
 
+    @read_safely
     def check(self) -> Identity:
         """Tell who we are, and warn of rights that are missing and scrips that mail."""
         account = self._options.account
@@ -107,14 +109,17 @@ class RequestTrackerAdapter:
         """Give what can be asked of this desk: its time alone."""
         return ClockInspection(self._client.session)
 
+    @read_safely
     def describe_fields(self) -> Sequence[FieldInfo]:
         """List RT's own fields, tags where a field is named for them, and custom fields."""
         return catalogs.field_infos(self._load(), self._options.priorities)
 
+    @read_safely
     def staff(self) -> Staff:
         """List queues, and who works on them by `teams` or as AdminCc."""
         return staff_of(self._client, self._known(), self._options.teams)
 
+    @paged_safely
     def changed_since(self, cursor: Cursor | None) -> Iterator[Page[TicketRef]]:
         """Yield the transactions of tickets after `cursor`, by their numbers."""
         place = self._present() if cursor is None else Place.read(cursor)
@@ -149,6 +154,7 @@ class RequestTrackerAdapter:
         further = (self._client.transactions(condition, self.page_size, page) for page in pages)
         return next((rows for rows in further if rows), [])
 
+    @paged_safely
     def history(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[Ticket]]:
         """Yield tickets resolved after `since`, with the subject and text as first filed."""
         for rows, place, last in self._past("__Inactive__", since, cursor):
@@ -157,6 +163,7 @@ class RequestTrackerAdapter:
             items = tuple(each for each in tickets if each.updated_at >= since)
             yield Page(items=items, cursor=place.cursor(), last=last, share=place.share)
 
+    @paged_safely
     def backlog(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[TicketRef]]:
         """Yield open tickets that were filed or changed after `since`.
 
@@ -190,6 +197,7 @@ class RequestTrackerAdapter:
                 return rows, total if isinstance(total, int) else None
         return [], 0
 
+    @read_safely
     def fetch(self, ids: Sequence[TicketId]) -> Sequence[Ticket]:
         """Read tickets fifty at a time: their rows, who said something, and what."""
         wanted = iter(dict.fromkeys(each for each in ids if is_number(each)))
@@ -244,6 +252,7 @@ class RequestTrackerAdapter:
         """Verify our scrip's signature over the raw body, then read ticket and time."""
         return read_delivery(body, headers, self._hooks)
 
+    @read_safely
     def write(self, ticket: Ticket, updates: Sequence[FieldUpdate]) -> Ticket:
         """Set what differs, tags included, in one call that RT refuses if somebody came between.
 
@@ -270,6 +279,7 @@ class RequestTrackerAdapter:
             )
         return after
 
+    @read_safely
     def leave_note(self, ticket: Ticket, text: str) -> None:
         """Add a comment, which requesters are not shown; raises `Gone`."""
         self._client.comment(ticket.id, text)

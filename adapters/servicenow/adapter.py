@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Self
 
+from adapters.answers import paged_safely, read_safely
 from adapters.servicenow import catalog, changes, mapping, past, webhook
 from adapters.servicenow.client import ServiceNowClient
 from adapters.servicenow.config import ServiceNowDesk
@@ -66,6 +67,7 @@ class ServiceNowAdapter:
     def __exit__(self, *exc_info: object) -> None:
         self._client.close()
 
+    @read_safely
     def check(self) -> Identity:
         """Tell who we are, prove that times are read as UTC, and that we may read what we need.
 
@@ -115,6 +117,7 @@ class ServiceNowAdapter:
         """Give what looks at the instance's own settings."""
         return ServiceNowInspection(self._client, self._options)
 
+    @read_safely
     def describe_fields(self) -> Sequence[FieldInfo]:
         """List the columns of the table and of those that it extends; drop-downs with options."""
         self._known = self._describe()
@@ -160,11 +163,13 @@ class ServiceNowAdapter:
     def _groups(self) -> Sequence[Json]:
         return list(self._client.rows("sys_user_group", [_ACTIVE], (SYS_ID, "name")))
 
+    @read_safely
     def staff(self) -> Staff:
         """List active groups and the active people who serve in them."""
         members = self._client.rows("sys_user_grmember", (), mapping.MEMBER)
         return mapping.staff_of(self._groups(), members)
 
+    @paged_safely
     def changed_since(self, cursor: Cursor | None) -> Iterator[Page[TicketRef]]:
         """Yield what changed after `cursor`, reading the last minutes again; see `changes`."""
         position = changes.Position.read(cursor) if cursor else self._present()
@@ -181,6 +186,7 @@ class ServiceNowAdapter:
         stamp = mapping.stamp_of(start)
         return changes.Position(at=stamp, floor=stamp)
 
+    @paged_safely
     def history(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[Ticket]]:
         """Yield tickets resolved after `since`; one that changes meanwhile is given again.
 
@@ -194,6 +200,7 @@ class ServiceNowAdapter:
             share = place.share(since, now)
             yield Page(items=items, cursor=place.cursor(), last=last, share=share)
 
+    @paged_safely
     def backlog(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[TicketRef]]:
         """Yield open tickets that were filed or changed after `since`."""
         columns = changes.STANDING
@@ -204,6 +211,10 @@ class ServiceNowAdapter:
             share = place.share(since, now)
             yield Page(items=items, cursor=place.cursor(), last=last, share=share)
 
+    def _is_open(self, row: Json) -> bool:
+        return mapping.status_of(row, self._habits) is Status.OPEN
+
+    @read_safely
     def fetch(self, ids: Sequence[TicketId]) -> Sequence[Ticket]:
         """Read tickets by fifties, and the comments of all of them in one more call."""
         wanted = iter(dict.fromkeys(each for each in ids if mapping.is_id(each)))
@@ -261,6 +272,7 @@ class ServiceNowAdapter:
         read = webhook.read_signed if signed else webhook.read_trusted
         return read(body, headers, self._hooks, self._table)
 
+    @read_safely
     def write(self, ticket: Ticket, updates: Sequence[FieldUpdate]) -> Ticket:
         """Set what differs in one call, if nobody came between reading and writing.
 
@@ -270,7 +282,7 @@ class ServiceNowAdapter:
         """
         self._require_offered(updates)
         present = self._unchanged(ticket, updates)
-        differing = [each for each in updates if not _stands(present, each)]
+        differing = [each for each in updates if not mapping.is_set(present, each)]
         if not differing:
             return present
         columns = mapping.changes_of(present, differing, self._habits, self._options.tags_field)
@@ -280,6 +292,7 @@ class ServiceNowAdapter:
         self._require_taken(present, after, differing)
         return after
 
+    @read_safely
     def leave_note(self, ticket: Ticket, text: str) -> None:
         """Add a work note; raises `Gone`, and `Rejected` where the right to write it is missing."""
         row = self._client.patch(
@@ -370,7 +383,7 @@ class ServiceNowAdapter:
         self, present: Ticket, after: Ticket, updates: Sequence[FieldUpdate]
     ) -> None:
         """Compare the echo with what was asked: without a right, a field is dropped silently."""
-        left = [each for each in updates if not _stands(after, each)]
+        left = [each for each in updates if not mapping.is_set(after, each)]
         as_before = [
             each.field
             for each in left
@@ -379,22 +392,8 @@ class ServiceNowAdapter:
         if as_before:
             raise Rejected(
                 f"ticket {present.id}: the desk left {', '.join(as_before)} as it was; "
-                f"{_why_left(left)}"
+                f"{mapping.why_left(left)}"
             )
         changed = mapping.revision_number(after) - mapping.revision_number(present)
         if left or changed > 1 + self._options.rule_updates:
             raise Conflict(f"ticket {present.id} was changed by somebody else in the same moment")
-
-
-def _why_left(updates: Iterable[FieldUpdate]) -> str:
-    if all(update.value in {None, ""} for update in updates):
-        return "the Table API does not empty a drop-down, which only a person can do"
-    return "give the account the right to write it"
-
-
-def _stands(ticket: Ticket, update: FieldUpdate) -> bool:
-    if update.field == TAGS:
-        added = not update.value or update.value in ticket.tags
-        gone = update.replaces == update.value or update.replaces not in ticket.tags
-        return added and gone
-    return same(ticket.fields.get(update.field), update.value)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from adapters.servicenow.catalog import ASSIGNEE, GROUP, IMPACT, PRIORITY, STATE, URGENCY
 from adapters.servicenow.config import Habits
 from adapters.servicenow.query import STAMP, SYS_ID, Json, text_of
+from adapters.values import same
 from connector.errors import Rejected
 from connector.model import (
     TAGS,
@@ -253,3 +254,19 @@ def tags_after(present: Ticket, updates: Iterable[FieldUpdate], tags_field: str)
         if update.value and str(update.value) not in tags:
             tags.append(str(update.value))
     return tuple(tags)
+
+
+def why_left(updates: Iterable[FieldUpdate]) -> str:
+    """Say why the instance left fields as they were."""
+    if all(update.value in {None, ""} for update in updates):
+        return "the Table API does not empty a drop-down, which only a person can do"
+    return "give the account the right to write it"
+
+
+def is_set(ticket: Ticket, update: FieldUpdate) -> bool:
+    """Whether nothing is left to do for an update."""
+    if update.field == TAGS:
+        added = not update.value or update.value in ticket.tags
+        gone = update.replaces == update.value or update.replaces not in ticket.tags
+        return added and gone
+    return same(ticket.fields.get(update.field), update.value)

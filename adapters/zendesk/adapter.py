@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Self
 
+from adapters.answers import paged_safely, read_safely
 from adapters.http import Pacer
 from adapters.progress import share
 from adapters.values import is_number, same
@@ -60,6 +61,7 @@ class ZendeskAdapter:
     def __exit__(self, *exc_info: object) -> None:
         self._client.close()
 
+    @read_safely
     def check(self) -> Identity:
         """Tell who we are, and warn of rights that are missing and triggers that may mail."""
         me = self._client.me()
@@ -89,20 +91,24 @@ class ZendeskAdapter:
         """Give what looks at the account's own settings."""
         return ZendeskInspection(self._client, self._hooks)
 
+    @read_safely
     def describe_fields(self) -> Sequence[FieldInfo]:
         """List system fields, tags and active custom fields; drop-downs with their option tags."""
         return mapping.field_infos(self._client.ticket_fields(), self._client.groups())
 
+    @read_safely
     def staff(self) -> Staff:
         """List assignment groups and the agents and administrators who serve in them."""
         client = self._client
         return mapping.staff_of(client.groups(), client.memberships(), client.agents())
 
+    @paged_safely
     def changed_since(self, cursor: Cursor | None) -> Iterator[Page[TicketRef]]:
         """Yield the incremental export after `cursor`; `None` starts five minutes ago."""
         for rows, after, last in self._export(cursor, self._clock.now()):
             yield Page(items=tuple(map(mapping.ref_of, rows)), cursor=after, last=last)
 
+    @paged_safely
     def history(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[Ticket]]:
         """Yield tickets resolved after `since`; one that changes meanwhile is given again.
 
@@ -113,6 +119,7 @@ class ZendeskAdapter:
             items = tuple(ticket for ticket in tickets if ticket.updated_at >= since)
             yield Page(items=items, cursor=after, last=last, share=told)
 
+    @paged_safely
     def backlog(self, since: datetime, cursor: Cursor | None = None) -> Iterator[Page[TicketRef]]:
         """Yield open tickets that were filed or changed after `since`."""
         for rows, after, last, told in self._past(Status.OPEN, since, cursor):
@@ -153,6 +160,7 @@ class ZendeskAdapter:
             cursor = Cursor(after)
             yield page.get("tickets") or (), cursor, last
 
+    @read_safely
     def fetch(self, ids: Sequence[TicketId]) -> Sequence[Ticket]:
         """Read tickets by hundreds, and the comments of those that have replies."""
         wanted = iter(dict.fromkeys(ticket_id for ticket_id in ids if is_number(ticket_id)))
@@ -174,6 +182,7 @@ class ZendeskAdapter:
         """Verify Zendesk's signature over timestamp and raw body, then read the ticket's id."""
         return read_delivery(body, headers, self._hooks)
 
+    @read_safely
     def write(self, ticket: Ticket, updates: Sequence[FieldUpdate]) -> Ticket:
         """Set what differs, fields first and tags second, each only if nobody came between.
 
@@ -187,6 +196,7 @@ class ZendeskAdapter:
             present = self._set_fields(present, differing)
         return self._set_tags(present, [each for each in updates if each.field == TAGS])
 
+    @read_safely
     def leave_note(self, ticket: Ticket, text: str) -> None:
         """Add an internal note; raises `Gone`."""
         self._client.note(ticket.id, text)

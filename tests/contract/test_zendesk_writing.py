@@ -154,3 +154,12 @@ class TestTrapsOfWriting:
             assert other[0].result(10).fields[update.field] == "network"
         again = sandboxed.adapter.write(read(sandboxed, unlucky.id), [update])
         assert again.fields[update.field] == "network"
+
+    def test_each_thread_has_a_zenpy_of_its_own_over_one_session(
+        self, sandboxed: SandboxPeople
+    ) -> None:
+        client = sandboxed.adapter._client
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(client._zenpy).result(10)
+        assert client._zenpy() is client._zenpy()
+        assert client._zenpy() is not other
