@@ -1,4 +1,4 @@
-"""In which languages an aspect claims to answer, and how sure it has to be in each."""
+"""In which languages an aspect claims to answer, and how sure it has to be outside English."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ ORIGINAL = "en"
 ALIKE = 0.85
 """The share of tickets that have to get the same label in both languages."""
 BARS = (LEAST, 0.6, 0.7, 0.8, 0.9)
-FEWEST = 6
+FEWEST = 20
 """Tickets answered in both languages, under which a share tells nothing."""
 
 
@@ -27,40 +27,41 @@ class Claims:
     languages: tuple[str, ...]
     bars: Mapping[str, float]
     measured: Mapping[str, Any]
-    """By language: the share alike at the bar, of how many, out of how many translated."""
+    """The bar, and by language the share alike there, of how many, out of how many translated."""
 
 
 def claims(answered: Answered, own: Read, languages: Sequence[str]) -> Claims:
-    """Claim a language from the lowest bar on at which translations get their original's label.
+    """Find the lowest bar at which translations get their original's label; claim none without one.
 
-    Only answers to tickets count that were held out when they were asked about. A language in which
-    no bar is high enough is not claimed: it is abstained on.
+    Only answers to tickets count that were held out when they were asked about. One bar is found
+    for all other languages together: there are too few translations into each to tell them apart.
     """
-    claimed = [ORIGINAL]
-    bars: dict[str, float] = {}
-    measured: dict[str, dict[str, Any]] = {}
-    for language in languages:
-        if language == ORIGINAL:
-            continue
-        pairs = _pairs(own.pick("train", "valid"), language)
-        tries = ((bar, *_alike(answered.learnt, pairs, bar)) for bar in BARS)
-        enough = (one for one in tries if one[2] >= FEWEST and one[1] >= ALIKE)
-        found = next(enough, None)
-        if found is None:
-            measured[language] = {"claimed": False, "translated": len(pairs)}
-            continue
-        bar, share, count = found
-        claimed.append(language)
-        if bar > LEAST:
-            bars[language] = bar
-        measured[language] = {
-            "claimed": True,
+    learnt = own.pick("train", "valid")
+    others = [language for language in languages if language != ORIGINAL]
+    pairs = {language: _pairs(learnt, language) for language in others}
+    every = [pair for mine in pairs.values() for pair in mine]
+    for bar in BARS:
+        share, count = _alike(answered.learnt, every, bar)
+        if count >= FEWEST and share >= ALIKE:
+            break
+    else:
+        return Claims(languages=(ORIGINAL,), bars={}, measured={"bar": None})
+    found = {language: _alike(answered.learnt, pairs[language], bar) for language in others}
+    return Claims(
+        languages=(ORIGINAL, *others),
+        bars=dict.fromkeys(others, bar) if bar > LEAST else {},
+        measured={
             "bar": bar,
-            "alike": round(share, DIGITS),
-            "n": count,
-            "translated": len(pairs),
-        }
-    return Claims(languages=tuple(claimed), bars=bars, measured=measured)
+            "languages": {
+                language: {
+                    "alike": round(alike, DIGITS),
+                    "n": number,
+                    "translated": len(pairs[language]),
+                }
+                for language, (alike, number) in found.items()
+            },
+        },
+    )
 
 
 def _pairs(learnt: Read, language: str) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@ import csv
 import gzip
 import json
 import shutil
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from classifiers.build.scores import macro_f1, report  # noqa: E402
 from classifiers.build.train import temperature_for  # noqa: E402
 from classifiers.build.words import names  # noqa: E402
 
-TICKETS = 60
+TICKETS = 70
 CREATED = date(2026, 1, 2)
 
 
@@ -152,31 +153,42 @@ def a_ticket(name: str, language: str, cluster: str) -> tickets.Example:
     )
 
 
-def test_a_language_is_claimed_from_the_confidence_on_at_which_translations_agree() -> None:
-    """French agrees always, German when it is sure, Spanish never; Italian has too few."""
-    low, high = [0.95, 0.05], [0.05, 0.95]
-    unsure = [0.35, 0.65]
-    given = {"fr": [low] * 8, "de": [low] * 8 + [unsure] * 4, "es": [high] * 8, "it": [low] * 5}
+def translated(rows: int, sure: float, *, alike: int) -> tuple[Answered, Read]:
+    """Give answers to tickets and translations, of which so many get their original's label."""
     own, answers = [], []
-    for language, rows in given.items():
-        for place, row in enumerate(rows):
-            first = f"en-{language}-{place}"
-            own += [a_ticket(first, "en", first), a_ticket(f"{language}-{place}", language, first)]
-            answers += [low, row]
+    for place in range(rows):
+        first = f"en-{place}"
+        own += [a_ticket(first, "en", first), a_ticket(f"fr-{place}", "fr", first)]
+        answers += [[0.95, 0.05], [sure, 1 - sure] if place < alike else [1 - sure, sure]]
     read = Read(examples=own, states=np.zeros((len(own), 1, 1), np.float32))
-    labels, learnt = ("low", "high"), np.array(answers)
-    answered = Answered(aspect=Aspect.PRIORITY, labels=labels, learnt=learnt, test=learnt[:0])
-    found = claims(answered, read, ("en", *given))
-    assert found.languages == ("en", "fr", "de")
-    assert found.bars == {"de": 0.7}
-    assert found.measured["fr"] == {
-        "claimed": True,
-        "bar": 0.5,
-        "alike": 1.0,
-        "n": 8,
-        "translated": 8,
-    }
-    assert found.measured["es"] == {"claimed": False, "translated": 8}
+    learnt = np.array(answers)
+    labels = ("low", "high")
+    return Answered(aspect=Aspect.PRIORITY, labels=labels, learnt=learnt, test=learnt[:0]), read
+
+
+def both(*parts: tuple[Answered, Read]) -> tuple[Answered, Read]:
+    learnt = np.concatenate([answered.learnt for answered, _ in parts])
+    examples = [one for _, read in parts for one in read.examples]
+    read = Read(examples=examples, states=np.zeros((len(examples), 1, 1), np.float32))
+    return replace(parts[0][0], learnt=learnt), read
+
+
+def test_other_languages_answer_from_the_confidence_on_at_which_translations_agree() -> None:
+    wavering, sure = translated(20, 0.65, alike=8), translated(30, 0.85, alike=29)
+    found = claims(*both(wavering, sure), ("en", "fr"))
+    assert found.languages == ("en", "fr")
+    assert found.bars == {"fr": 0.7}
+    assert found.measured["languages"]["fr"]["n"] == 30
+    everywhere = claims(*sure, ("en", "fr"))
+    assert everywhere.languages == ("en", "fr")
+    assert everywhere.bars == {}
+
+
+@pytest.mark.parametrize("told", [translated(40, 0.95, alike=20), translated(12, 0.95, alike=12)])
+def test_a_language_is_not_claimed_on_other_or_too_few_answers(told) -> None:
+    found = claims(*told, ("en", "fr"))
+    assert found.languages == ("en",)
+    assert found.bars == {}
 
 
 def test_the_temperature_of_overconfident_answers_is_above_one() -> None:
