@@ -2,7 +2,8 @@
 
 import operator
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 Test = Callable[[Mapping[str, object]], bool]
 Special = Callable[[str, str, str], Test | None]
@@ -27,6 +28,30 @@ def parse(query: str, known: Collection[str], special: Special) -> Test:
     return _Reader(query, known, special).whole()
 
 
+@dataclass(frozen=True, slots=True)
+class _Equal:
+    """A test whose alternatives can be looked up together: a query names a hundred ids."""
+
+    field: str
+    value: str
+
+    def __call__(self, row: Mapping[str, object]) -> bool:
+        return str(row[self.field]) == self.value
+
+
+def _either(tests: Sequence[Test]) -> Test:
+    """Give a test that is met when any of these is."""
+    values: dict[str, set[str]] = {}
+    others = [test for test in tests if not isinstance(test, _Equal)]
+    for test in tests:
+        if isinstance(test, _Equal):
+            values.setdefault(test.field, set()).add(test.value)
+    return lambda row: (
+        any(str(row[field]) in found for field, found in values.items())
+        or any(test(row) for test in others)
+    )
+
+
 class _Reader:
     def __init__(self, query: str, known: Collection[str], special: Special) -> None:
         self._tokens = [
@@ -47,13 +72,13 @@ class _Reader:
         tests = [self._all()]
         while self._take("OR"):
             tests.append(self._all())
-        return lambda row: any(test(row) for test in tests)
+        return tests[0] if len(tests) == 1 else _either(tests)
 
     def _all(self) -> Test:
         tests = [self._one()]
         while self._take("AND"):
             tests.append(self._one())
-        return lambda row: all(test(row) for test in tests)
+        return tests[0] if len(tests) == 1 else lambda row: all(test(row) for test in tests)
 
     def _one(self) -> Test:
         if self._take("("):
@@ -70,7 +95,10 @@ class _Reader:
         compare = _OPERATORS.get(sign)
         if compare is None:
             raise QueryError(f"Incorrect query, expecting an OPERATOR near {sign}")
-        return lambda row: compare(str(row[field]), value.removeprefix("'"))
+        wanted = value.removeprefix("'")
+        if sign == "=":
+            return _Equal(field, wanted)
+        return lambda row: compare(str(row[field]), wanted)
 
     def _take(self, token: str) -> bool:
         met = self._at < len(self._tokens) and self._tokens[self._at].upper() == token
