@@ -66,7 +66,8 @@ class Life:
         self.unit = Unit(machine, "triaged.service")
         self.desks: list[Desk] = []
         self.secrets: dict[str, str] = {}
-        self.canaries: list[str] = []
+        self.hidden: list[str] = []
+        self.words: list[str] = []
 
     def install(self, wheel: Path) -> None:
         """Install a wheel as the how-to says."""
@@ -81,13 +82,14 @@ class Life:
 
     def furnish(self) -> None:
         """Begin ten desks that nobody has worked for yet; earlier ones are gone."""
-        first = len(self.canaries) + 1
+        first = len(self.words) + 1
         self.desks = [Desk(self.machine, n, each) for n, each in enumerate(PLATFORMS, first)]
         for desk in self.desks:
             desk.begin(f"{PROGRAM}-desks/bin/python", "-m", "connector")
         for desk in self.desks:
             until(f"{desk.name} answers", desk.is_up)
-            self.canaries += [desk.canary, *desk.secrets.values()]
+            self.words.append(desk.canary)
+            self.hidden += desk.secrets.values()
 
     def configure(self) -> None:
         """Connect the first desk as the how-to says, then all of them by files."""
@@ -225,7 +227,7 @@ class Life:
         desk, fresh = self.desks[0], secrets.token_urlsafe(30)
         old = next(name for name in desk.secrets if "webhook" in name)
         self.machine.run(TRIAGED, "secret", "rotate", old, given=fresh)
-        self.canaries.append(fresh)
+        self.hidden.append(fresh)
         webhook = {"secret": f"secret:{old}", "previous_secret": f"secret:{old}-before"}
         self.connect(desk, intake={"poll": "2s", "webhook": webhook})
         self.machine.run("systemctl", "restart", "triaged")
@@ -267,11 +269,11 @@ class Life:
         status, metrics = self.machine.call("GET", f"{SERVED}/metrics")
         assert status == 200
         self.prove_search()
-        found = self.machine.grep(self.canaries)
-        found += ["metrics"] * any(word in metrics for word in self.canaries)
+        canaries = [*self.hidden, *self.words]
+        found = self.machine.grep(canaries)
+        found += ["metrics"] * any(word in metrics for word in canaries)
         assert not found, found
-        texts = 2 * len(self.desks)
-        say("canaries", f"{len(self.canaries) - texts} secrets, {texts} texts: found nowhere")
+        say("canaries", f"{len(self.hidden)} secrets, {len(self.words)} texts: found nowhere")
 
     def prove_search(self) -> None:
         """See that the search finds what lies in a file, and what is in the journal."""
