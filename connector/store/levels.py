@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from sqlalchemy import Connection, select
 from sqlalchemy.sql.dml import Insert
@@ -66,9 +67,9 @@ def _levels(connection: Connection, tenant: TenantId) -> tuple[Level, ...]:
     )
 
 
-def _replacing(row: Insert) -> Insert:
-    new = row.excluded  # type: ignore[attr-defined]
-    put: Insert = row.on_conflict_do_update(  # type: ignore[attr-defined]
+def _replacing(row: Any) -> Insert:
+    new = row.excluded
+    put: Insert = row.on_conflict_do_update(
         index_elements=["tenant", "aspect", "label"],
         set_={name: new[name] for name in ("mode", "since", "reason")},
     )

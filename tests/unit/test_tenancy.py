@@ -55,6 +55,7 @@ class World:
     def connect(self, *tenants: TenantId) -> None:
         for tenant in tenants:
             adapter = self.tenancy.adapters[tenant]
+            # No whole desk: a roster asks no more of one than its tenant and adapter.
             self.roster.admit(SimpleNamespace(tenant=tenant, adapter=adapter))  # type: ignore[arg-type]
 
 
